@@ -1,0 +1,75 @@
+"""The engine, its transactions, and the schema's version."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic.command import upgrade
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, create_engine, event
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+
+from saturn_hub.errors import ConfigurationError
+
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+Row = Mapping[str, Any]
+
+
+def new_id() -> str:
+    """26 letters that sort by the time they were made in (the form of a ULID)."""
+    value = (time.time_ns() // 1_000_000 << 80) | secrets.randbits(80)
+    return "".join(ALPHABET[value >> shift & 31] for shift in range(125, -1, -5)).lower()
+
+
+class Database:
+    """One database by its SQLAlchemy URL, `sqlite:///PATH` or `postgresql://…`."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.engine = create_async_engine(url.replace("sqlite:", "sqlite+aiosqlite:", 1).replace("postgresql:", "postgresql+psycopg:", 1))
+        if url.startswith("sqlite:"):
+            event.listen(self.engine.sync_engine, "connect", _sqlite_settings)
+            event.listen(self.engine.sync_engine, "begin", _sqlite_begin)
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction: committed at the end, rolled back by any exception."""
+        async with self.engine.begin() as connection:
+            yield connection
+
+    def migrate(self) -> None:
+        """Bring the schema to this code's version. Raises ConfigurationError where it is newer than the code."""
+        config = Config()
+        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        engine = create_engine(self.url.replace("postgresql:", "postgresql+psycopg:", 1))
+        with engine.begin() as connection:
+            current = MigrationContext.configure(connection).get_current_revision()
+            known = {each.revision for each in ScriptDirectory.from_config(config).walk_revisions()}
+            if current and current not in known:
+                raise ConfigurationError(f"The database {engine.url!r} has schema {current}, newer than this version of Saturn Hub. Install that version again.")
+            config.attributes["connection"] = connection
+            upgrade(config, "head")
+        engine.dispose()
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
+def _sqlite_settings(connection: Any, _record: Any) -> None:
+    # BEGIN is ours (below), for the driver's own begins late and lets two writers deadlock.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "foreign_keys=ON", "busy_timeout=10000", "synchronous=FULL"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _sqlite_begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
