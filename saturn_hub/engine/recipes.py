@@ -1,0 +1,196 @@
+"""Save, list, show and delete resources by their recipes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from saturn_hub.engine.context import JSON, Context, Key, cost, iso, load, money, owners_of
+from saturn_hub.errors import Conflict, InvalidInput, NotFound, PreconditionFailed
+from saturn_hub.model import recipe as recipes
+from saturn_hub.model.access import Permission, Person
+from saturn_hub.model.recipe import RESERVED_HOSTS, Recipe, ScheduleEntry
+from saturn_hub.model.resolve import resolve
+from saturn_hub.model.schedule import next_time
+from saturn_hub.model.states import LIVE_SESSION, LIVE_VERSION
+from saturn_hub.model.workload import Kind, Owner, OwnerKind
+from saturn_hub.store import journal, lives, people, resources, runs
+from saturn_hub.store.database import Row
+from saturn_hub.store.tables import sessions, versions
+
+
+async def save(context: Context, person: Person, document: Mapping[str, Any], *, create: bool, expected: int | None = None) -> JSON:
+    """Make a resource or give it a new revision. Saving what is there already changes nothing.
+
+    Raises InvalidInput with every problem, Conflict when `create` meets one of that name, PreconditionFailed when
+    `expected` is not the current revision.
+    """
+    recipe = recipes.read(document)
+    owner = recipe.owned_by(person.name)
+    resolve(recipe, person, context.catalog, context.machine)
+    recipe = recipe.model_copy(update={"owner": str(owner)})
+    now = context.now()
+    async with context.database.begin() as connection:
+        owner_id = await people.owner_id(connection, owner)
+        if owner_id is None:
+            raise InvalidInput(f"There is nobody called {owner}.", path="owner", code="owner_unknown")
+        row = await resources.find(connection, recipe.kind, owner.kind, owner_id, recipe.name)
+        if row is None:
+            row_id = await _create(connection, now, person, recipe, owner, owner_id)
+        else:
+            row_id = row["id"]
+            if create:
+                raise Conflict(f"{owner} already has a {recipe.kind} called '{recipe.name}'.", path="name", code="name_taken")
+            await _revise(connection, now, person, recipe, row, expected)
+        await _set_schedules(connection, now, row_id, recipe)
+        await journal.tell(connection, now, row_id, recipe.kind, row_id, "saved")
+    context.wake.set()
+    return await show(context, person, Key(recipe.kind, owner, recipe.name))
+
+
+async def show(context: Context, person: Person, key: Key) -> JSON:
+    """One resource as the API gives it."""
+    async with context.database.begin() as connection:
+        row = dict(await load(connection, person, key, Permission.SEE))
+        revision = await resources.revision(connection, row["id"], row["revision"])
+        assert revision is not None
+        return (await describe(context, connection, [{**row, "recipe": revision["recipe"]}]))[0]
+
+
+async def listing(context: Context, person: Person, kind: Kind | None = None, *, everyone: bool = False, after: str = "", limit: int = 100) -> JSON:
+    """What `person` and their teams have; with `everyone`, what all have (for admins)."""
+    async with context.database.begin() as connection:
+        owners = None if everyone and person.admin else await owners_of(connection, person)
+        rows = await resources.listing(connection, kind, owners, after, limit)
+        return {"items": await describe(context, connection, rows), "next": rows[-1]["id"] if len(rows) == limit else None}
+
+
+async def revisions(context: Context, person: Person, key: Key) -> JSON:
+    async with context.database.begin() as connection:
+        row = await load(connection, person, key, Permission.SEE)
+        found = await resources.history(connection, row["id"])
+    return {"items": [{"number": each["number"], "recipe": each["recipe"], "created_at": iso(each["created_at"]), "created_by": each["created_by"]} for each in found], "next": None}
+
+
+async def restore(context: Context, person: Person, key: Key, number: int) -> JSON:
+    """Make an earlier revision's recipe the newest revision."""
+    async with context.database.begin() as connection:
+        row = await load(connection, person, key, Permission.EDIT)
+        old = await resources.revision(connection, row["id"], number)
+    if old is None:
+        raise NotFound(f"{key} has no revision {number}.")
+    return await save(context, person, old["recipe"], create=False)
+
+
+async def delete(context: Context, person: Person, key: Key) -> None:
+    """Take a resource away. Its rows, runs and files are kept for the record; what runs has to be stopped before."""
+    now = context.now()
+    async with context.database.begin() as connection:
+        row = await load(connection, person, key, Permission.EDIT)
+        if await _living(connection, row):
+            raise Conflict(f"The {key.kind} '{key.name}' is still running. Stop it first.", code="still_running")
+        await resources.change(connection, row["id"], deleted=row["id"], host=None, updated_at=now)
+        await resources.set_schedules(connection, row["id"], [])
+        await journal.note(connection, now, person.name, f"{key.kind}.delete", str(key))
+        await journal.tell(connection, now, row["id"], key.kind, row["id"], "deleted")
+
+
+async def describe(context: Context, connection: AsyncConnection, rows: list[Any]) -> list[JSON]:
+    """Rows (with `recipe`) as the API gives them, from a fixed number of queries."""
+    ids = [row["id"] for row in rows]
+    names = await people.owner_names(connection)
+    last_runs = await runs.last_of_each(connection, ids)
+    last_sessions = await lives.newest_of_each(connection, sessions, ids)
+    last_versions = await lives.newest_of_each(connection, versions, ids)
+    next_runs = await resources.schedules_of(connection, ids)
+    spent: dict[str, Decimal] = {}
+    for span in await journal.spans(connection):
+        spent[span["resource_id"]] = spent.get(span["resource_id"], Decimal(0)) + cost(span["price_per_hour"], span["started_at"], span["finished_at"], context.now())
+    found = []
+    for row in rows:
+        life = {Kind.JOB: last_runs, Kind.WORKSPACE: last_sessions, Kind.APP: last_versions}[Kind(row["kind"])].get(row["id"])
+        owner = Owner(OwnerKind(row["owner_kind"]), names[(row["owner_kind"], row["owner_id"])])
+        found.append(_resource(context, row, owner, life, next_runs.get(row["id"]), spent.get(row["id"], Decimal(0))))
+    return found
+
+
+def _resource(context: Context, row: Row, owner: Owner, life: Row | None, next_run: datetime | None, spent: Decimal) -> JSON:
+    size = context.catalog.size(row["recipe"].get("size", ""))
+    kind = Kind(row["kind"])
+    job = kind is Kind.JOB
+    return {
+        "id": row["id"],
+        "kind": row["kind"],
+        "owner": str(owner),
+        "name": row["name"],
+        "description": row["recipe"].get("description", ""),
+        "state": life["state"] if life else ("never_run" if job else "stopped"),
+        "revision": row["revision"],
+        "recipe": row["recipe"],
+        "size": size.name if size else row["recipe"].get("size", ""),
+        "price_per_hour": str(size.price_per_hour) if size else "0",
+        "currency": context.catalog.currency,
+        "cost": money(spent),
+        "url": {Kind.JOB: "", Kind.WORKSPACE: f"/user/{owner.name}/{'' if row['name'] == 'default' else row['name']}", Kind.APP: context.app_url(row["host"] or "")}[kind],
+        "host": row["host"],
+        "access": row["access"] or {"who": "private", "people": [], "teams": []},
+        "created_at": iso(row["created_at"]),
+        "created_by": row["created_by"],
+        "updated_at": iso(row["updated_at"]),
+        "last_run": {"id": life["id"], "state": life["state"], "created_at": iso(life["created_at"]), "finished_at": iso(life["finished_at"])} if life and job else None,
+        "next_run_at": iso(next_run),
+        "problem": life["reason"] if life else "",
+        "environment": life["environment"] if life else None,
+        "repositories": (life["repositories"] or []) if life else [],
+    }
+
+
+async def _create(connection: AsyncConnection, now: datetime, person: Person, recipe: Recipe, owner: Owner, owner_id: str) -> str:
+    values: dict[str, Any] = {"kind": recipe.kind, "owner_kind": owner.kind, "owner_id": owner_id, "name": recipe.name}
+    if recipe.kind is Kind.APP:
+        values["host"] = await _host(connection, recipe)
+    row_id = await resources.create(connection, now, person.name, values, recipe.document())
+    await journal.note(connection, now, person.name, f"{recipe.kind}.create", f"{recipe.kind}/{owner}/{recipe.name}")
+    return row_id
+
+
+async def _revise(connection: AsyncConnection, now: datetime, person: Person, recipe: Recipe, row: Row, expected: int | None) -> None:
+    if expected is not None and expected != row["revision"]:
+        raise PreconditionFailed(f"'{recipe.name}' is at revision {row['revision']} now, not {expected}. Look at what changed, then save again.")
+    current = await resources.revision(connection, row["id"], row["revision"])
+    assert current is not None
+    if current["recipe"] != recipe.document():
+        await resources.revise(connection, now, person.name, row["id"], row["revision"] + 1, recipe.document())
+        await journal.note(connection, now, person.name, f"{recipe.kind}.edit", f"{recipe.kind}/{recipe.owner}/{recipe.name}", revision=row["revision"] + 1)
+
+
+async def _host(connection: AsyncConnection, recipe: Recipe) -> str:
+    wanted = recipe.host or recipe.name
+    taken = await resources.taken_hosts(connection, wanted) | RESERVED_HOSTS
+    if recipe.host and recipe.host in taken:
+        raise InvalidInput(f"The host '{recipe.host}' is taken.", path="host", code="host_taken")
+    return wanted if wanted not in taken else next(f"{wanted}-{n}" for n in range(2, len(taken) + 3) if f"{wanted}-{n}" not in taken)
+
+
+async def _set_schedules(connection: AsyncConnection, now: datetime, row_id: str, recipe: Recipe) -> None:
+    entries = []
+    for position, schedule in enumerate(recipe.schedules):
+        entries.append({"position": position, "schedule": schedule.model_dump(mode="json"), "next_at": next_time(schedule, now)})
+    await resources.set_schedules(connection, row_id, entries)
+
+
+async def _living(connection: AsyncConnection, row: Row) -> bool:
+    if row["kind"] == Kind.JOB:
+        return bool(await runs.open_runs(connection, row["id"]))
+    table, live = (sessions, LIVE_SESSION) if row["kind"] == Kind.WORKSPACE else (versions, LIVE_VERSION)
+    life = (await lives.newest_of_each(connection, table, [row["id"]])).get(row["id"])
+    return bool(life and life["state"] in live)
+
+
+def schedule_entries(recipe: Mapping[str, Any]) -> list[ScheduleEntry]:
+    """The schedules of a stored recipe."""
+    return [ScheduleEntry.model_validate(each) for each in recipe.get("schedules", [])]
