@@ -1,0 +1,61 @@
+"""The hub's one way to speak to the service: small, with short waits, and plain about what went wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from tornado import web
+from tornado.httpclient import AsyncHTTPClient, HTTPRequest
+
+
+class ServiceDown(Exception):
+    """The service does not answer, or failed itself."""
+
+
+def home() -> Path:
+    """The folder that holds everything kept."""
+    return Path(os.environ.get("SATURN_HOME", ".saturn")).resolve()
+
+
+def images() -> Path:
+    """The folder of the prepared software."""
+    return Path(os.environ.get("SATURN_IMAGES", Path(__file__).parents[2] / ".images")).resolve()
+
+
+async def call(method: str, path: str, body: dict[str, Any] | None = None, seconds: float = 20) -> dict[str, Any]:
+    """Ask the service. A refusal becomes `web.HTTPError` with its sentence, so that JupyterHub shows it."""
+    request = HTTPRequest(
+        f"{os.environ['SATURN_SERVICE_URL']}/internal/{path}",
+        method=method,
+        headers={"Authorization": f"token {(home() / 'service' / 'internal.token').read_text().strip()}", "Content-Type": "application/json"},
+        body=None if body is None else json.dumps(body),
+        connect_timeout=3,
+        request_timeout=seconds,
+    )
+    try:
+        answer = await AsyncHTTPClient().fetch(request, raise_error=False)
+    except OSError as error:
+        raise ServiceDown(str(error)) from error
+    # Tornado tells of a connection that it could not make, or that took too long, as 599.
+    if answer.code >= 500:
+        raise ServiceDown(f"{answer.code} {answer.reason}")
+    try:
+        found = json.loads(answer.body or b"{}")
+    except ValueError:
+        found = {}
+    if answer.code >= 400:
+        raise web.HTTPError(answer.code, sentence(found) or answer.reason)
+    return dict(found)
+
+
+def sentence(answer: dict[str, Any]) -> str:
+    """`path: message` of our error JSON, whether or not it stands under `error`."""
+    error = answer.get("error", answer)
+    if not isinstance(error, dict):
+        return str(error)
+    parts = (error.get("path"), error.get("message"))
+    # HTTPError formats its text with %, so a % of ours is doubled.
+    return ": ".join(str(part) for part in parts if part).replace("%", "%%")
