@@ -1,0 +1,36 @@
+"""A uid of its own for each owner, kept for good in `uids.json`."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from pathlib import Path
+
+from saturn_hub.model.workload import Owner
+
+UID_BASE = 61_000
+
+
+def uid_of(home: Path, owner: Owner) -> int | None:
+    """The uid of an owner, given out at the first call; None where we are not root and all share ours."""
+    if os.geteuid() != 0:
+        return None
+    file = home / "uids.json"
+    with open(home / "uids.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        uids: dict[str, int] = json.loads(file.read_text()) if file.exists() else {}
+        if str(owner) not in uids:
+            uids[str(owner)] = max(uids.values(), default=UID_BASE) + 1
+            part = file.with_suffix(".part")
+            part.write_text(json.dumps(uids))
+            part.replace(file)
+        return uids[str(owner)]
+
+
+def own(folder: Path, uid: int | None) -> None:
+    """Make a folder that is its owner's alone."""
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    if uid is not None:
+        os.chown(folder, uid, uid)
