@@ -73,17 +73,24 @@ def remove(groups: list[Path]) -> None:
                 time.sleep(0.01)
 
 
-def private_world(folder: Path, name: str, uid: int, home: str) -> None:
-    """A mount namespace with its own /tmp and /dev/shm, an account for the uid, and only its own processes in /proc."""
+def private_world(folder: Path, name: str, uid: int, home: str, kept: list[str]) -> None:
+    """A mount namespace with its own /tmp and /dev/shm, an account for the uid, and only its own processes in /proc.
+
+    Of the machine's /tmp only the folders in `kept` stay to be seen, for an installation that lives there.
+    """
     if libc.unshare(CLONE_NEWNS):
         raise OSError(ctypes.get_errno(), "a mount namespace cannot be made")
     (folder / "passwd").write_text(Path("/etc/passwd").read_text() + f"{name}:x:{uid}:{uid}::{home}:/bin/bash\n")
     (folder / "group").write_text(Path("/etc/group").read_text() + f"{name}:x:{uid}:\n")
-    mounts = [
-        ["--make-rprivate", "/"],
+    mounts = [["--make-rprivate", "/"]]
+    for each in kept:
+        if each.startswith("/tmp/"):
+            (folder / each[1:]).mkdir(parents=True, exist_ok=True)
+            mounts.append(["--rbind", each, str(folder / each[1:])])
+    mounts += [
         ["--bind", str(folder / "passwd"), "/etc/passwd"],
         ["--bind", str(folder / "group"), "/etc/group"],
-        ["--bind", str(folder / "tmp"), "/tmp"],
+        ["--rbind", str(folder / "tmp"), "/tmp"],
         ["-t", "tmpfs", "-o", "mode=1777,nosuid,nodev", "tmpfs", "/dev/shm"],
         ["-t", "proc", "-o", "hidepid=2", "proc", "/proc"],
     ]

@@ -49,7 +49,7 @@ def run_child(folder: Path, workload: dict, settings: dict, layer: str, groups: 
         os.setsid()
         isolate.enter(groups)
         if settings["uid"] is not None:
-            isolate.private_world(folder, settings["account"], settings["uid"], settings["home"])
+            isolate.private_world(folder, settings["account"], settings["uid"], settings["home"], settings["kept"])
             isolate.become(settings["uid"])
         os.umask(0o077)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -116,7 +116,7 @@ def verdict(folder: Path, ended: int, why: str, groups: list[Path], hardware: di
     """How it ended, in the words of `backends.base.Status`."""
     code = os.waitstatus_to_exitcode(ended)
     refused = folder / "agent" / "refused.json"
-    if refused.exists():
+    if refused.exists() and not refused.is_symlink():
         return {"exit_code": code, **json.loads(refused.read_text())}
     if why == "timed_out":
         return {"exit_code": 128 - code if code < 0 else code, "code": why, "message": f"It ran longer than its {workload['timeout_seconds']} seconds and was ended.", "path": "timeout_seconds"}

@@ -36,7 +36,7 @@ def write_whole(file: Path, text: str) -> None:
 def progress(folder: Path, phase: str, message: str) -> None:
     """One line of what is being done, for the page that waits."""
     line = json.dumps({"time": datetime.now(timezone.utc).isoformat(), "phase": phase, "message": message})
-    with open(folder / "agent" / "progress.jsonl", "a") as file:
+    with open(folder / "progress.jsonl", "a") as file:
         file.write(line + "\n")
 
 

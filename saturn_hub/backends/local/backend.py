@@ -19,11 +19,10 @@ from saturn_hub.backends.base import Capacity, Phase, Status
 from saturn_hub.backends.local import firewall
 from saturn_hub.backends.local.owners import own, uid_of
 from saturn_hub.backends.local.process import Process, boot_id, send, start_time, tree
-from saturn_hub.backends.local.settings import settings_of
+from saturn_hub.backends.local.settings import AGENT, settings_of
 from saturn_hub.errors import ImageUnavailable, OutOfCapacity
 from saturn_hub.model.workload import Workload
 
-AGENT = Path(__file__).parents[2] / "agent"
 POLL_SECONDS = 0.05
 
 
@@ -65,10 +64,10 @@ class LocalBackend:
         part.mkdir(mode=0o711)
         for each in ("agent", "tmp"):
             own(part / each, uid)
-        log = part / "log"
-        log.touch(mode=0o600)
-        if uid is not None:
-            os.chown(log, uid, uid)
+        for each in ("log", "progress.jsonl"):
+            (part / each).touch(mode=0o600)
+            if uid is not None:
+                os.chown(part / each, uid, uid)
         port = free_port() if workload.listens else None
         if port is not None and uid is not None:
             firewall.allow(self.home, port, uid)
@@ -118,7 +117,7 @@ class LocalBackend:
             for folder in self.work.iterdir():
                 if folder.name.startswith(".") or seen.get(folder.name, (0, False, False))[2]:
                     continue
-                progress = folder / "agent" / "progress.jsonl"
+                progress = folder / "progress.jsonl"
                 process = _process(folder)
                 ended = (folder / "status.json").exists() or (process is not None and not process.alive)
                 mark = (progress.stat().st_size if progress.exists() else 0, process is not None, ended)
@@ -159,8 +158,8 @@ class LocalBackend:
             command = (sys.executable, "-I", "-S", str(AGENT / "record.py"), str(agent), settings["code"])
             done = await asyncio.create_subprocess_exec(*command, env=variables, cwd=settings["code"], **identity)
             await asyncio.wait_for(done.wait(), 60)
-        file = agent / "environment.json"
-        return json.loads(file.read_text()) if file.exists() else None
+        record: dict[str, Any] | None = _read(agent / "environment.json")
+        return record
 
     async def capacity(self) -> Capacity:
         return self._capacity()
@@ -174,7 +173,7 @@ class LocalBackend:
         return Capacity(cpu=float(os.cpu_count() or 1), memory_bytes=memory, gpu=0, free_memory_bytes=memory - used, free_gpu=0)
 
     def _status(self, folder: Path) -> Status:
-        progress = _last_line(folder / "agent" / "progress.jsonl")
+        progress = _last_line(folder / "progress.jsonl")
         repositories = _read(folder / "agent" / "repositories.json") or []
         process = _process(folder)
         known: dict[str, Any] = {"progress": progress.get("message", ""), "repositories": tuple(repositories)}
@@ -209,8 +208,10 @@ def _process(folder: Path) -> Process | None:
 
 
 def _read(file: Path) -> Any:
+    """A JSON file, None while it is not there. A link is not followed: the folder may be a person's, and we may be root."""
     try:
-        return json.loads(file.read_text())
+        with open(os.open(file, os.O_RDONLY | os.O_NOFOLLOW)) as handle:
+            return json.load(handle)
     except FileNotFoundError:
         return None
 
