@@ -1,0 +1,98 @@
+"""Sessions of workspaces: what the hub's spawner asks, and what it tells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from saturn_hub.engine.context import JSON, Context, Key, iso, load
+from saturn_hub.errors import InvalidInput, NotFound
+from saturn_hub.model import recipe as recipes
+from saturn_hub.model.access import Permission, Person
+from saturn_hub.model.names import unit_name
+from saturn_hub.model.resolve import resolve
+from saturn_hub.model.states import LIVE_SESSION, SESSION_CHANGES, IllegalTransition, SessionState, change
+from saturn_hub.model.workload import Kind, Owner, OwnerKind
+from saturn_hub.store import journal, lives, people, resources
+from saturn_hub.store.database import new_id
+from saturn_hub.store.tables import sessions
+
+
+async def begin(context: Context, user: str, server_name: str, options: Mapping[str, Any]) -> JSON:
+    """The workload for a start of a named server, written down as a session. `options` is {}, {revision} or {recipe}.
+
+    Raises InvalidInput with every problem; nothing is made then.
+    """
+    if set(options) - {"revision", "recipe"} or len(options) > 1:
+        wrong = sorted(set(options) - {"revision", "recipe"}) or ["recipe"]
+        raise InvalidInput(f"A workspace starts from a revision or a recipe; '{wrong[0]}' cannot be given.", path=f"user_options.{wrong[0]}", code="unknown_key")
+    name, now = server_name or "default", context.now()
+    async with context.database.begin() as connection:
+        person = await people.by_name(connection, user) or await people.mirror(connection, user, False, (), now)
+        row = await resources.find(connection, Kind.WORKSPACE, OwnerKind.PERSON, person.id, name)
+        number, document = (row["revision"], (await resources.revision(connection, row["id"], row["revision"]) or {})["recipe"]) if row else (1, {})
+        if "revision" in options and row:
+            found = await resources.revision(connection, row["id"], int(options["revision"]))
+            if found is None:
+                raise InvalidInput(f"There is no revision {options['revision']}.", path="user_options.revision")
+            number, document = found["number"], found["recipe"]
+        given = {**document, **options.get("recipe", {}), "kind": "workspace", "name": name, "owner": user}
+        recipe = recipes.read(given)
+        row_id = row["id"] if row else new_id()
+        if row is None:
+            values = {"kind": Kind.WORKSPACE, "owner_kind": OwnerKind.PERSON, "owner_id": person.id, "name": name}
+            resolve(recipe, person, context.catalog, context.machine)
+            row_id = await resources.create(connection, now, user, values, recipe.document())
+        elif options.get("recipe") and recipe.document() != document:
+            number += 1
+            await resources.revise(connection, now, user, row_id, number, recipe.document())
+        workload = resolve(recipe, person, context.catalog, context.machine, folder=f"workspaces/{row_id}", revision=number)
+        session_id, unit = new_id(), unit_name(user, server_name)
+        previous = await lives.session_of_unit(connection, unit)
+        if previous and previous["state"] in LIVE_SESSION:
+            await lives.change(connection, sessions, previous["id"], state=SessionState.FAILED, finished_at=now, reason="It was started again before its end was seen.")
+            await journal.close_span(connection, now, previous["id"])
+        values = {"id": session_id, "resource_id": row_id, "revision": number, "state": SessionState.STARTING, "unit": unit, "workload": workload.to_json(), "created_at": now, "reason": ""}
+        await lives.add(connection, sessions, **values)
+        found_row = await resources.get(connection, row_id)
+        assert found_row is not None
+        await journal.open_span(connection, now, found_row, session_id, workload.hardware.name, str(context.price(workload.hardware.name)))
+        await journal.note(connection, now, user, "workspace.start", f"workspace/{user}/{name}", session=session_id)
+        await journal.tell(connection, now, row_id, "session", session_id, SessionState.STARTING)
+    tool = context.catalog.tool(recipe.tool)
+    assert tool is not None
+    return {"session": session_id, "unit": unit, "workload": workload.to_json(), "tool": tool.name, "default_url": tool.url}
+
+
+async def tell(context: Context, unit: str, state: str, message: str = "") -> None:
+    """What the spawner saw of a session. A report that comes late or twice changes nothing."""
+    now = context.now()
+    async with context.database.begin() as connection:
+        session = await lives.session_of_unit(connection, unit)
+        if session is None:
+            raise NotFound(f"There is no session of '{unit}'.")
+        try:
+            new = change(SESSION_CHANGES, SessionState(session["state"]), SessionState(state))
+        except (IllegalTransition, ValueError):
+            return
+        final = new not in LIVE_SESSION
+        await lives.change(connection, sessions, session["id"], state=new, reason=message[:2000], finished_at=now if final else None)
+        if final:
+            await journal.close_span(connection, now, session["id"])
+        await journal.tell(connection, now, session["resource_id"], "session", session["id"], new)
+    context.wake.set()
+
+
+async def history(context: Context, person: Person, key: Key) -> list[JSON]:
+    async with context.database.begin() as connection:
+        row = await load(connection, person, key, Permission.SEE)
+        found = await lives.sessions_of(connection, row["id"])
+    taken = ("id", "state", "revision", "reason", "environment")
+    return [
+        {**{each: session[each] for each in taken}, "size": session["workload"]["hardware"]["name"], "created_at": iso(session["created_at"]), "finished_at": iso(session["finished_at"])}
+        for session in found
+    ]
+
+
+def workspace_key(owner: str, name: str) -> Key:
+    return Key(Kind.WORKSPACE, Owner.parse(owner), name)
