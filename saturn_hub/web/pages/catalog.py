@@ -1,0 +1,47 @@
+"""The catalog as cards: what each choice has, costs, and why it cannot be taken."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from saturn_hub.model.access import Person
+from saturn_hub.model.catalog import Catalog, may_use
+from saturn_hub.model.resolve import Machine, why_not_size
+
+INSTALL = "make install"
+
+
+def catalog_view(catalog: Catalog, person: Person, machine: Machine, images: Path) -> dict[str, Any]:
+    """Sizes, images and tools with a `reason` where `person` cannot have them here."""
+    sizes = [
+        {"name": s.name, "cpu": f"{s.cpu:g}", "memory": s.memory, "gpu": s.gpu, "price_per_hour": str(s.price_per_hour), "reason": why_not_size(s, person, machine)}
+        for s in catalog.sizes
+    ]
+    offered = []
+    for image in catalog.images:
+        reason = "" if may_use(image.groups, tuple(person.teams), person.admin) else f"For {', '.join(image.groups)}."
+        if not (images / image.name / "bin" / "python").exists():
+            reason = reason or f"Not installed here yet: {INSTALL}"
+        offered.append({"name": image.name, "description": image.description, "tools": image.tools, "contains": contents(images / image.name), "reason": reason})
+    tools = [{"name": t.name, "title": t.title, "description": t.description, "reason": missing(t.name, images)} for t in catalog.tools]
+    return {"sizes": sizes, "images": offered, "tools": tools, "currency": catalog.currency}
+
+
+def contents(prefix: Path) -> list[str]:
+    """What a prepared prefix has, in a few words."""
+    python = next((each.name for each in sorted((prefix / "lib").glob("python3*"))), "")
+    found = [python.replace("python", "Python ")] if python else []
+    site = prefix / "lib" / python / "site-packages"
+    found += [title for folder, title in (("jupyterlab", "JupyterLab"), ("pandas", "pandas"), ("streamlit", "Streamlit"), ("fastapi", "FastAPI")) if (site / folder).is_dir()]
+    return found + (["R"] if shutil.which("R") else [])
+
+
+def missing(tool: str, images: Path) -> str:
+    """Why a tool is not to be had on this machine, empty where it is."""
+    if tool == "vscode" and not (images / "code-server" / "node_modules" / "code-server").is_dir():
+        return f"Not installed here yet: {INSTALL}"
+    if tool == "rstudio" and not shutil.which("rserver"):
+        return "RStudio Server (rserver) is not installed on this machine."
+    return ""
