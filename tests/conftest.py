@@ -1,0 +1,74 @@
+"""One real hub for all tests that need one: started as a person starts it, on ports and in a folder of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from saturn_hub.cli.hub import free_port
+
+ROOT = Path(__file__).parents[1]
+START_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Hub:
+    """Where a hub is, and the first people's passwords."""
+
+    url: str
+    apps_port: int
+    home: Path
+    passwords: dict[str, str] = field(repr=False)
+
+
+@pytest.fixture(scope="session")
+def hub() -> Iterator[Hub]:
+    """A running hub. It is ended after the last test, with its units."""
+    # Not below /tmp: each unit has a /tmp of its own, and would not see its folder there.
+    home = Path(tempfile.mkdtemp(prefix="saturn-test-", dir="/var/tmp"))
+    home.chmod(0o711)
+    port = free_port(set())
+    apps_port = free_port({port})
+    environment = {**os.environ, "SATURN_HOME": str(home), "HUB_PORT": str(port), "APPS_PORT": str(apps_port)}
+    command = [sys.executable, "-m", "saturn_hub.cli.hub"]
+    started = [*command, "start"]
+    if config := os.environ.get("SATURN_TEST_CONFIG"):
+        started += ["--config", config]
+    with open(home / "hub.log", "w+") as log:
+        process = subprocess.Popen(started, env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True)
+        try:
+            _wait_until_ready(process, home / "hub.log")
+            passwords = {each.name: each.read_text().strip() for each in (home / "passwords").iterdir()}
+            yield Hub(f"http://127.0.0.1:{port}", apps_port, home, passwords)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(30)
+            finally:
+                process.kill()
+                subprocess.run([*command, "stop"], env=environment, cwd=ROOT, check=True, timeout=60)
+    shutil.rmtree(home)
+
+
+def _wait_until_ready(process: subprocess.Popen[str], log: Path) -> None:
+    """Read what it says until it names where the passwords are; its output is drained from then on."""
+    assert process.stdout
+    timer = threading.Timer(START_SECONDS, process.kill)
+    timer.start()
+    for line in process.stdout:
+        if line.startswith("Passwords:"):
+            timer.cancel()
+            threading.Thread(target=process.stdout.read, daemon=True).start()
+            return
+    timer.cancel()
+    pytest.fail(f"The hub did not start:\n{log.read_text()[-4000:]}")
