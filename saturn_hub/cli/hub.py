@@ -111,7 +111,7 @@ def proxy_folder(images: Path) -> Path:
         print("Installing JupyterHub's proxy, once.", flush=True)
         folder.mkdir(parents=True, exist_ok=True)
         words = [npm, "install", "--prefix", str(folder), "--no-audit", "--no-fund", "--silent", f"{PROXY}@{PROXY_VERSION}"]
-        if subprocess.run(words, env=with_path(Path(sys.executable).parent)).returncode:
+        if subprocess.run(words, check=False, env=with_path(Path(sys.executable).parent)).returncode:
             raise ConfigurationError("JupyterHub's proxy could not be installed; npm's words are above.")
     return programs
 

@@ -30,6 +30,7 @@ def _hub(c: Any, home: Path, ports: dict[str, int]) -> None:
     c.JupyterHub.bind_url = f"http://{os.environ.get('HUB_IP', '127.0.0.1')}:{ports['hub']}"
     c.JupyterHub.hub_bind_url = f"http://127.0.0.1:{ports['hub_api']}"
     c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{ports['proxy_api']}"
+    c.ConfigurableHTTPProxy.command = ["configurable-http-proxy", "--log-level=warn"]
     c.ConfigurableHTTPProxy.pid_file = str(home / "hub" / "proxy.pid")
     c.JupyterHub.db_url = f"sqlite:///{home / 'hub' / 'jupyterhub.sqlite'}"
     c.JupyterHub.cookie_secret_file = str(home / "hub" / "cookie_secret")

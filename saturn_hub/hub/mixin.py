@@ -33,6 +33,7 @@ class SaturnMixin:
     name: str
     user_options: dict[str, Any]
     log: Any
+    orm_spawner: Any
 
     @property
     def unit(self) -> str:
@@ -60,6 +61,9 @@ class SaturnMixin:
         except client.ServiceDown as error:
             self.log.warning("No session for %s: %s", self.unit, error)
             raise web.HTTPError(409, "The service of Saturn Hub does not answer. Try again in a minute.") from error
+        finally:
+            # Options hold for one start. JupyterHub would use them again for a start that gives none.
+            self.orm_spawner.user_options = None
         return Workload.from_json(answer["workload"]), answer["tool"], answer["default_url"]
 
     async def _tell(self, state: str, message: str = "") -> None:
