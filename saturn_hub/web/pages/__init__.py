@@ -1,0 +1,1 @@
+"""The pages: handlers that ask the engine and render a template."""
