@@ -123,7 +123,7 @@ def with_path(*folders: Path) -> dict[str, str]:
 
 def run(home: Path, ports: dict[str, int], config: Path) -> int:
     """Run JupyterHub until it ends or is asked to. Units go on."""
-    environment = with_path(proxy_folder(client.images()), Path(sys.executable).parent)
+    environment = with_path(client.node().parent, proxy_folder(client.images()), Path(sys.executable).parent)
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment |= {"SATURN_HOME": str(home), "SATURN_IMAGES": str(client.images()), "PYTHONPATH": ":".join(paths)}
     # A session of its own: a Ctrl-C comes to us alone, and we end everything in order.

