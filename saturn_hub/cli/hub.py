@@ -26,6 +26,7 @@ ROOT = Path(__file__).parents[2]
 PROXY = "configurable-http-proxy"
 PROXY_VERSION = "5.3.0"
 START_SECONDS = 120
+END_SECONDS = 15
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -133,7 +134,7 @@ def run(home: Path, ports: dict[str, int], config: Path) -> int:
         signal.signal(number, lambda got, _frame: (asked.append(got), hub.poll() is None and hub.send_signal(signal.SIGTERM)))
     if wait_until_ready(hub, ports["hub"], asked):
         print(f"Saturn Hub: http://localhost:{ports['hub']}\nPasswords:  {home / 'passwords'} (one file for each person)", flush=True)
-    code = hub.wait()
+    code = wait_for_end(hub, asked)
     end_rest(hub.pid)
     if count := len(asyncio.run(running(home))):
         print(f"{count} units go on running. `saturn hub stop` ends them.", flush=True)
@@ -151,6 +152,19 @@ def wait_until_ready(hub: subprocess.Popen[bytes], port: int, asked: list[int]) 
         except OSError:
             time.sleep(0.1)
     return False
+
+
+def wait_for_end(hub: subprocess.Popen[bytes], asked: list[int]) -> int:
+    """The hub's exit code. Once asked to end it has a while for its service and proxy, and is then ended."""
+    until = None
+    while True:
+        try:
+            return hub.wait(0.5)
+        except subprocess.TimeoutExpired:
+            if asked and until is None:
+                until = time.monotonic() + END_SECONDS
+            if until is not None and time.monotonic() > until:
+                hub.kill()
 
 
 def end_rest(session: int) -> None:
