@@ -135,7 +135,7 @@ def run(home: Path, ports: dict[str, int], config: Path) -> int:
     if wait_until_ready(hub, ports["hub"], asked):
         print(f"Saturn Hub: http://localhost:{ports['hub']}\nPasswords:  {home / 'passwords'} (one file for each person)", flush=True)
     code = wait_for_end(hub, asked)
-    end_rest(hub.pid)
+    end_rest(hub.pid, home / "hub" / "proxy.pid")
     if count := len(asyncio.run(running(home))):
         print(f"{count} units go on running. `saturn hub stop` ends them.", flush=True)
     return 0 if asked else code
@@ -167,11 +167,18 @@ def wait_for_end(hub: subprocess.Popen[bytes], asked: list[int]) -> int:
                 hub.kill()
 
 
-def end_rest(session: int) -> None:
-    """End what the hub left behind in its process group (its proxy, where it died hard)."""
+def end_rest(session: int, proxy: Path) -> None:
+    """End what a hub that died hard left behind: what is in its process group, and its proxy, which has one of its own."""
     try:
         os.killpg(session, signal.SIGTERM)
     except ProcessLookupError:
+        pass
+    try:
+        pid = int(proxy.read_text().split()[0])
+        # The number may belong to another process by now.
+        if PROXY.encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
+            os.kill(pid, signal.SIGTERM)
+    except (OSError, ValueError, IndexError):
         return
 
 
