@@ -63,7 +63,7 @@ def hub() -> Iterator[Hub]:
 def _wait_until_ready(process: subprocess.Popen[str], log: Path) -> None:
     """Read what it says until it names where the passwords are; its output is drained from then on."""
     assert process.stdout
-    timer = threading.Timer(START_SECONDS, process.kill)
+    timer = threading.Timer(START_SECONDS, process.terminate)
     timer.start()
     for line in process.stdout:
         if line.startswith("Passwords:"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import secrets
@@ -25,7 +26,7 @@ from saturn_hub.hub.authenticator import make_first_people, write_private
 ROOT = Path(__file__).parents[2]
 PROXY = "configurable-http-proxy"
 PROXY_VERSION = "5.3.0"
-START_SECONDS = 120
+START_SECONDS = 60
 END_SECONDS = 15
 
 
@@ -134,6 +135,10 @@ def run(home: Path, ports: dict[str, int], config: Path) -> int:
         signal.signal(number, lambda got, _frame: (asked.append(got), hub.poll() is None and hub.send_signal(signal.SIGTERM)))
     if wait_until_ready(hub, ports["hub"], asked):
         print(f"Saturn Hub: http://localhost:{ports['hub']}\nPasswords:  {home / 'passwords'} (one file for each person)", flush=True)
+    elif hub.poll() is None and not asked:
+        print(f"The hub does not answer after {START_SECONDS} seconds; what it said is above.", file=sys.stderr, flush=True)
+        hub.send_signal(signal.SIGTERM)
+        return end_failed(hub, home)
     code = wait_for_end(hub, asked)
     end_rest(hub.pid, home / "hub" / "proxy.pid")
     if count := len(asyncio.run(running(home))):
@@ -154,6 +159,17 @@ def wait_until_ready(hub: subprocess.Popen[bytes], port: int, asked: list[int]) 
     return False
 
 
+def end_failed(hub: subprocess.Popen[bytes], home: Path) -> int:
+    """End a hub that never came to answer. Gives the exit code."""
+    try:
+        hub.wait(END_SECONDS)
+    except subprocess.TimeoutExpired:
+        hub.kill()
+        hub.wait()
+    end_rest(hub.pid, home / "hub" / "proxy.pid")
+    return 1
+
+
 def wait_for_end(hub: subprocess.Popen[bytes], asked: list[int]) -> int:
     """The hub's exit code. Once asked to end it has a while for its service and proxy, and is then ended."""
     until = None
@@ -169,10 +185,8 @@ def wait_for_end(hub: subprocess.Popen[bytes], asked: list[int]) -> int:
 
 def end_rest(session: int, proxy: Path) -> None:
     """End what a hub that died hard left behind: what is in its process group, and its proxy, which has one of its own."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(session, signal.SIGTERM)
-    except ProcessLookupError:
-        pass
     try:
         pid = int(proxy.read_text().split()[0])
         # The number may belong to another process by now.
