@@ -11,10 +11,10 @@ DEBIAN_TEST = chromium chromium-driver
 
 .PHONY: hub stop install test check
 hub: .venv/.done .images/local/.done
-	.venv/bin/saturn hub start
+	.venv/bin/python -m saturn_hub.cli.hub start
 
 stop: .venv/.done
-	.venv/bin/saturn hub stop
+	.venv/bin/python -m saturn_hub.cli.hub stop
 
 install: .venv/.done .images/local/.done .images/code-server/.done
 

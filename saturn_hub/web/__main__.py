@@ -13,6 +13,8 @@ import time
 from types import FrameType
 from urllib.parse import urlsplit
 
+from saturn_hub.errors import ConfigurationError
+
 PR_SET_PDEATHSIG = 1
 
 
@@ -66,7 +68,11 @@ async def worker() -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     if sys.argv[1:] == ["worker"]:
-        asyncio.run(worker())
+        try:
+            asyncio.run(worker())
+        except ConfigurationError as error:
+            sys.exit(error.message)
     else:
         parent()

@@ -1,0 +1,78 @@
+"""Runs the gateway: `python -m saturn_hub.gateway`, with its settings from the environment."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import logging
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+from aiohttp import web
+
+from saturn_hub.gateway.decisions import Decisions
+from saturn_hub.gateway.proxy import AppConnections, Gateway
+from saturn_hub.gateway.signin import SignIn
+
+PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where the gateway listens and whom it asks. `hub_url` is where browsers sign in, with the service's path."""
+
+    port: int
+    service_url: str
+    token: str
+    hub_url: str
+    domain: str = "apps.localhost"
+    address: str = "127.0.0.1"
+
+    @classmethod
+    def from_environment(cls) -> Settings:
+        """Read APPS_PORT, APPS_DOMAIN, HUB_PORT, SATURN_SERVICE_URL and SATURN_INTERNAL_TOKEN_FILE."""
+        token = Path(os.environ["SATURN_INTERNAL_TOKEN_FILE"]).read_text().strip()
+        hub = f"http://localhost:{os.environ.get('HUB_PORT', '8000')}/services/saturn"
+        domain = os.environ.get("APPS_DOMAIN") or "apps.localhost"
+        return cls(int(os.environ["APPS_PORT"]), os.environ["SATURN_SERVICE_URL"].rstrip("/"), token, hub, domain)
+
+
+@asynccontextmanager
+async def serving(settings: Settings) -> AsyncIterator[int]:
+    """A gateway that listens. Gives the port, which is a free one where the settings say 0."""
+    async with aiohttp.ClientSession(trust_env=False, cookie_jar=aiohttp.DummyCookieJar()) as session:
+        decisions = Decisions(settings.service_url, settings.token, session)
+        apps = AppConnections()
+        gateway = Gateway(settings.domain, decisions, SignIn(decisions, settings.hub_url), apps)
+        # A visitor who goes away ends the request to the app too.
+        server = web.Server(gateway.handle, handler_cancellation=True, access_log=None, max_line_size=65_536, max_field_size=65_536)
+        runner = web.ServerRunner(server, shutdown_timeout=1)
+        await runner.setup()
+        site = web.TCPSite(runner, settings.address, settings.port, backlog=1024)
+        await site.start()
+        try:
+            yield runner.addresses[0][1]
+        finally:
+            await runner.cleanup()
+            await apps.close()
+
+
+async def main() -> None:
+    """Serve until told to end."""
+    ended = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    async with serving(Settings.from_environment()):
+        await ended.wait()
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    if os.environ.get("SATURN_PARENT_DEATH") == "1":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    asyncio.run(main())
