@@ -58,7 +58,14 @@ def _build(kept: Path, workload: dict, settings: dict) -> None:
     print(done.stdout + done.stderr, end="", flush=True)
     if done.returncode:
         raise refusal(done.stderr, workload["pip"])
-    frozen = subprocess.run([*pip, "list", "--format=freeze", "--path", str(next(kept.glob("lib/python*/site-packages")))], env=variables, cwd=cache, capture_output=True, text=True, **identity)
+    frozen = subprocess.run(
+        [*pip, "list", "--format=freeze", "--path", str(next(kept.glob("lib/python*/site-packages")))],
+        env=variables,
+        cwd=cache,
+        capture_output=True,
+        text=True,
+        **identity,
+    )
     if builder is not None:
         _give(kept, 0)
     prepare.write_whole(kept / "lock.txt", frozen.stdout)

@@ -5,6 +5,7 @@ It stays as the parent, holds no secrets, and runs nothing of a person's itself.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -16,9 +17,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import environments  # noqa: E402
-import isolate  # noqa: E402
-import prepare  # noqa: E402
+import environments
+import isolate
+import prepare
 
 
 def main(folder: Path) -> None:
@@ -39,7 +40,8 @@ def main(folder: Path) -> None:
         run_child(folder, workload, settings, layer, groups)
     ended, why = wait(child, folder, groups, hardware, workload["timeout_seconds"], started)
     for pid in isolate.members(groups):
-        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     finish(folder, verdict(folder, ended, why, groups, hardware, workload), groups, settings)
 
 
@@ -86,10 +88,8 @@ def wait(child: int, folder: Path, groups: list[Path], hardware: dict, timeout: 
 
 def signal_tree(child: int, groups: list[Path], number: int) -> None:
     for pid in isolate.members(groups) or session(child):
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
-        except ProcessLookupError:
-            pass
 
 
 def session(leader: int) -> list[int]:
@@ -119,11 +119,21 @@ def verdict(folder: Path, ended: int, why: str, groups: list[Path], hardware: di
     if refused.exists() and not refused.is_symlink():
         return {"exit_code": code, **json.loads(refused.read_text())}
     if why == "timed_out":
-        return {"exit_code": 128 - code if code < 0 else code, "code": why, "message": f"It ran longer than its {workload['timeout_seconds']} seconds and was ended.", "path": "timeout_seconds"}
+        return {
+            "exit_code": 128 - code if code < 0 else code,
+            "code": why,
+            "message": f"It ran longer than its {workload['timeout_seconds']} seconds and was ended.",
+            "path": "timeout_seconds",
+        }
     if why == "out_of_memory" or (code != 0 and isolate.ran_out_of_memory(groups)):
         larger = f" The size {hardware['next_size']} has more." if hardware["next_size"] else " No size here has more."
         gib = f"{hardware['memory_bytes'] / 2**30:.3g} GiB"
-        return {"exit_code": 137, "code": "out_of_memory", "message": f"It used more than the {gib} of memory that the size {hardware['name']} has.{larger}", "path": "size"}
+        return {
+            "exit_code": 137,
+            "code": "out_of_memory",
+            "message": f"It used more than the {gib} of memory that the size {hardware['name']} has.{larger}",
+            "path": "size",
+        }
     return {"exit_code": 128 - code if code < 0 else code, "code": "", "message": "", "path": ""}
 
 

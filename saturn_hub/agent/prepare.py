@@ -122,7 +122,9 @@ def _refresh(target: Path, index: int, wanted: str, environment: dict) -> str:
     except Refused as refused:
         return f"It could not be brought up to date: {refused.message}"
     head = _git(environment, index, "path", *where, "rev-parse", "HEAD")
-    remote = subprocess.run(["git", *where, "rev-parse", "--verify", "--quiet", f"origin/{wanted}"], env=environment, capture_output=True, text=True).stdout.strip()
+    remote = subprocess.run(
+        ["git", *where, "rev-parse", "--verify", "--quiet", f"origin/{wanted}"], env=environment, capture_output=True, text=True
+    ).stdout.strip()
     if not remote or remote == head:
         return ""
     ahead = subprocess.run(["git", *where, "merge-base", "--is-ancestor", head, remote], env=environment).returncode

@@ -31,12 +31,24 @@ def take(code: Path) -> dict:
     """The whole record."""
     release = platform.freedesktop_os_release() if os.path.exists("/etc/os-release") else {}
     python = said("python", "-c", PYTHON) if shutil.which("python") else ""
-    interpreters = [("python", said("python", "-c", "import platform; print(platform.python_version())")), ("R", said("Rscript", "-e", "cat(format(getRversion()))"))]
+    interpreters = [
+        ("python", said("python", "-c", "import platform; print(platform.python_version())")),
+        ("R", said("Rscript", "-e", "cat(format(getRversion()))")),
+    ]
     conda = json.loads(said("conda", "list", "--json") or "[]") if shutil.which("conda") else []
     return {
         "schema": 1,
-        "os": {"id": release.get("ID", ""), "version": release.get("VERSION_ID", ""), "packages": table(said("dpkg-query", "-W", "-f", "${Package}\\t${Version}\\n"))},
-        "hardware": {"cpu_model": cpu_model(), "cores": os.cpu_count(), "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), "gpus": said("nvidia-smi", "-L").splitlines()},
+        "os": {
+            "id": release.get("ID", ""),
+            "version": release.get("VERSION_ID", ""),
+            "packages": table(said("dpkg-query", "-W", "-f", "${Package}\\t${Version}\\n")),
+        },
+        "hardware": {
+            "cpu_model": cpu_model(),
+            "cores": os.cpu_count(),
+            "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+            "gpus": said("nvidia-smi", "-L").splitlines(),
+        },
         "interpreters": [{"name": name, "version": version, "path": shutil.which(name) or ""} for name, version in interpreters if version],
         "python": json.loads(python or "{}"),
         "conda": {each["name"]: each["version"] for each in conda},

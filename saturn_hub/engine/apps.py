@@ -35,7 +35,14 @@ async def deploy(context: Context, person: Person, key: Key, revision: int | Non
             raise NotFound(f"{key} has no revision {revision}.")
         version_id = new_id()
         workload = resolve(recipes.read(found["recipe"]), person, context.catalog, context.machine, folder=f"versions/{version_id}", revision=found["number"])
-        values = {"id": version_id, "resource_id": row["id"], "revision": found["number"], "state": VersionState.DEPLOYING, "target": "serving", "created_at": now}
+        values = {
+            "id": version_id,
+            "resource_id": row["id"],
+            "revision": found["number"],
+            "state": VersionState.DEPLOYING,
+            "target": "serving",
+            "created_at": now,
+        }
         await lives.add_version(connection, {**values, "workload": workload.to_json(), "unit": f"app-{version_id}", "created_by": person.name})
         await journal.note(connection, now, person.name, "app.deploy", str(key), version=version_id)
         await journal.tell(connection, now, row["id"], "version", version_id, VersionState.DEPLOYING)
@@ -119,7 +126,10 @@ async def token_list(context: Context, person: Person, key: Key) -> JSON:
     async with context.database.begin() as connection:
         row = await load(connection, person, key, Permission.SHARE)
         found = await lives.tokens_of(connection, row["id"])
-    return {"items": [{"id": each["id"], "name": each["name"], "created_at": iso(each["created_at"]), "created_by": each["created_by"]} for each in found], "next": None}
+    return {
+        "items": [{"id": each["id"], "name": each["name"], "created_at": iso(each["created_at"]), "created_by": each["created_by"]} for each in found],
+        "next": None,
+    }
 
 
 async def drop_token(context: Context, person: Person, key: Key, token_id: str) -> None:
@@ -192,7 +202,12 @@ def _access(row: Row) -> Access:
 
 def _version(context: Context, row: Row, version: Row) -> JSON:
     taken = ("id", "number", "state", "revision", "reason", "environment", "created_by")
-    return {**{each: version[each] for each in taken}, "url": context.app_url(row["host"]), "created_at": iso(version["created_at"]), "finished_at": iso(version["finished_at"])}
+    return {
+        **{each: version[each] for each in taken},
+        "url": context.app_url(row["host"]),
+        "created_at": iso(version["created_at"]),
+        "finished_at": iso(version["finished_at"]),
+    }
 
 
 def _hash(text: str) -> str:
@@ -201,5 +216,3 @@ def _hash(text: str) -> str:
 
 def app_key(owner: str, name: str) -> Key:
     return Key(Kind.APP, Owner.parse(owner), name)
-
-

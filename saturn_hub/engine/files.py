@@ -43,7 +43,7 @@ async def run_log(context: Context, person: Person, run_id: str, *, offset: int 
 async def outputs(context: Context, person: Person, run_id: str) -> list[JSON]:
     """What a run wrote: files of its folder that are newer than the run, at most 1000."""
     folder, since = await _folder(context, person, run_id)
-    found = []
+    found: list[JSON] = []
     for root, folders, names in os.walk(folder):
         folders[:] = sorted(each for each in folders if each not in LEFT_OUT)
         for name in sorted(names):

@@ -17,6 +17,7 @@ from saturn_hub.errors import Conflict, InvalidInput, NotFound
 from saturn_hub.model import parameters as parameter_model
 from saturn_hub.model import recipe as recipes
 from saturn_hub.model.access import Permission, Person, permissions
+from saturn_hub.model.recipe import Step
 from saturn_hub.model.resolve import resolve, step_workload
 from saturn_hub.model.states import FINAL_RUN, RunState
 from saturn_hub.model.workload import Kind, Owner, Workload
@@ -36,7 +37,9 @@ async def start(context: Context, person: Person, key: Key, given: Mapping[str, 
         if scoped and (made := (await connection.execute(select(idempotency.c.subject).where(idempotency.c.key == scoped))).scalar()):
             return await _show(context, connection, await _row(connection, str(made)))
         old = await _row(connection, again_of) if again_of else None
-        run_id = await make(context, connection, row, person, given=given or (old["parameters"] if old else {}), trigger="again" if old else "manual", again=old)
+        run_id = await make(
+            context, connection, row, person, given=given or (old["parameters"] if old else {}), trigger="again" if old else "manual", again=old
+        )
         if scoped:
             await connection.execute(insert(idempotency).values(key=scoped, subject=run_id, at=context.now()))
         shown = await _show(context, connection, await _row(connection, run_id))
@@ -68,13 +71,34 @@ async def make(
     workload = resolve(recipe, person, context.catalog, context.machine, folder=f"runs/{run_id}", revision=revision["number"])
     if again:
         workload = await _pinned(connection, workload, again)
-    steps = [(each.name, each) for each in recipe.steps] or [("main", None)]
+    steps: list[tuple[str, Step | None]] = [(each.name, each) for each in recipe.steps] or [("main", None)]
     rows = [
-        {"position": n, "name": name, "needs": step.needs if step else [], "workload": step_workload(workload, step, values).to_json(), "unit": f"run-{run_id}-{n}", "state": RunState.QUEUED}
+        {
+            "position": n,
+            "name": name,
+            "needs": step.needs if step else [],
+            "workload": step_workload(workload, step, values).to_json(),
+            "unit": f"run-{run_id}-{n}",
+            "state": RunState.QUEUED,
+        }
         for n, (name, step) in enumerate(steps)
     ]
-    run = {"id": run_id, "resource_id": row["id"], "revision": revision["number"], "state": RunState.QUEUED, "trigger": trigger, "parameters": values, "created_at": now}
-    run |= {"schedule": schedule, "scheduled_for": scheduled_for, "requested_by": person.name, "workload": workload.to_json(), "again_of": again["id"] if again else None}
+    run = {
+        "id": run_id,
+        "resource_id": row["id"],
+        "revision": revision["number"],
+        "state": RunState.QUEUED,
+        "trigger": trigger,
+        "parameters": values,
+        "created_at": now,
+    }
+    run |= {
+        "schedule": schedule,
+        "scheduled_for": scheduled_for,
+        "requested_by": person.name,
+        "workload": workload.to_json(),
+        "again_of": again["id"] if again else None,
+    }
     await runs.create(connection, run, rows)
     await journal.note(connection, now, person.name, "run.start", f"job/{workload.owner}/{row['name']}", run=run_id, trigger=trigger)
     await journal.tell(connection, now, row["id"], "run", run_id, RunState.QUEUED)

@@ -73,7 +73,12 @@ async def revisions(context: Context, person: Person, key: Key) -> JSON:
     async with context.database.begin() as connection:
         row = await load(connection, person, key, Permission.SEE)
         found = await resources.history(connection, row["id"])
-    return {"items": [{"number": each["number"], "recipe": each["recipe"], "created_at": iso(each["created_at"]), "created_by": each["created_by"]} for each in found], "next": None}
+    return {
+        "items": [
+            {"number": each["number"], "recipe": each["recipe"], "created_at": iso(each["created_at"]), "created_by": each["created_by"]} for each in found
+        ],
+        "next": None,
+    }
 
 
 async def restore(context: Context, person: Person, key: Key, number: int) -> JSON:
@@ -109,7 +114,9 @@ async def describe(context: Context, connection: AsyncConnection, rows: list[Any
     next_runs = await resources.schedules_of(connection, ids)
     spent: dict[str, Decimal] = {}
     for span in await journal.spans(connection):
-        spent[span["resource_id"]] = spent.get(span["resource_id"], Decimal(0)) + cost(span["price_per_hour"], span["started_at"], span["finished_at"], context.now())
+        spent[span["resource_id"]] = spent.get(span["resource_id"], Decimal(0)) + cost(
+            span["price_per_hour"], span["started_at"], span["finished_at"], context.now()
+        )
     found = []
     for row in rows:
         life = {Kind.JOB: last_runs, Kind.WORKSPACE: last_sessions, Kind.APP: last_versions}[Kind(row["kind"])].get(row["id"])
@@ -135,13 +142,19 @@ def _resource(context: Context, row: Row, owner: Owner, life: Row | None, next_r
         "price_per_hour": str(size.price_per_hour) if size else "0",
         "currency": context.catalog.currency,
         "cost": money(spent),
-        "url": {Kind.JOB: "", Kind.WORKSPACE: f"/user/{owner.name}/{'' if row['name'] == 'default' else row['name']}", Kind.APP: context.app_url(row["host"] or "")}[kind],
+        "url": {
+            Kind.JOB: "",
+            Kind.WORKSPACE: f"/user/{owner.name}/{'' if row['name'] == 'default' else row['name']}",
+            Kind.APP: context.app_url(row["host"] or ""),
+        }[kind],
         "host": row["host"],
         "access": row["access"] or {"who": "private", "people": [], "teams": []},
         "created_at": iso(row["created_at"]),
         "created_by": row["created_by"],
         "updated_at": iso(row["updated_at"]),
-        "last_run": {"id": life["id"], "state": life["state"], "created_at": iso(life["created_at"]), "finished_at": iso(life["finished_at"])} if life and job else None,
+        "last_run": {"id": life["id"], "state": life["state"], "created_at": iso(life["created_at"]), "finished_at": iso(life["finished_at"])}
+        if life and job
+        else None,
         "next_run_at": iso(next_run),
         "problem": life["reason"] if life else "",
         "environment": life["environment"] if life else None,

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import urllib.error
 import urllib.request
+from functools import partial
 from typing import Any
 
 from saturn_hub.backends.base import Phase, Status
@@ -96,10 +97,14 @@ class Reconciler:
                 await self.context.backend.start(step["unit"], Workload.from_json(step["workload"]))
             return state
         end = _end(status, cancelled=run["cancel"])
-        reason = status.message or ("" if end is RunState.SUCCEEDED else f"The command ended with exit code {status.exit_code}." if end is RunState.FAILED else "")
+        reason = status.message or (
+            "" if end is RunState.SUCCEEDED else f"The command ended with exit code {status.exit_code}." if end is RunState.FAILED else ""
+        )
         return await self._step(run, step, end, reason=reason, path=status.path, exit_code=status.exit_code, repositories=list(status.repositories))
 
-    async def _step(self, run: Row, step: Row, new: RunState, *, reason: str = "", path: str = "", exit_code: int | None = None, repositories: list[Any] | None = None) -> RunState:
+    async def _step(
+        self, run: Row, step: Row, new: RunState, *, reason: str = "", path: str = "", exit_code: int | None = None, repositories: list[Any] | None = None
+    ) -> RunState:
         now = self.context.now()
         change(RUN_CHANGES, RunState(step["state"]), new)
         values: dict[str, Any] = {"state": new, "reason": reason[:2000], "exit_code": exit_code}
@@ -169,7 +174,8 @@ class Reconciler:
         async with self.context.database.begin() as connection:
             revision = await resources.revision(connection, version["resource_id"], version["revision"])
         health = (revision["recipe"] if revision else {}).get("health", {})
-        if address and await asyncio.to_thread(answers, f"http://{address[0]}:{address[1]}{health.get('path', '/')}"):
+        path = health.get("path", "/")
+        if address and await asyncio.to_thread(partial(answers, f"http://{address[0]}:{address[1]}{path}")):
             await self._version_becomes(version, VersionState.SERVING, address=list(address))
             for other in others:
                 if other["resource_id"] == version["resource_id"] and other["number"] < version["number"]:
@@ -179,7 +185,9 @@ class Reconciler:
             self.context.wake.set()
         elif (self.context.now() - version["created_at"]).total_seconds() > health.get("timeout_seconds", 120):
             await self.context.backend.stop(version["unit"])
-            await self._version_becomes(version, VersionState.FAILED, reason="It did not answer on $PORT in time. Does it listen on 127.0.0.1 and the port in $PORT?")
+            await self._version_becomes(
+                version, VersionState.FAILED, reason="It did not answer on $PORT in time. Does it listen on 127.0.0.1 and the port in $PORT?"
+            )
 
     async def _version_becomes(self, version: Row, new: VersionState, **values: Any) -> None:
         now = self.context.now()
@@ -247,5 +255,3 @@ def _together(states: dict[str, RunState], *, cancelled: bool) -> RunState:
     if any(each is RunState.RUNNING for each in every) or any(each in FINAL_RUN for each in every):
         return RunState.RUNNING
     return RunState.STARTING if RunState.STARTING in every else RunState.QUEUED
-
-

@@ -25,12 +25,15 @@ async def begin(context: Context, user: str, server_name: str, options: Mapping[
     """
     if set(options) - {"revision", "recipe"} or len(options) > 1:
         wrong = sorted(set(options) - {"revision", "recipe"}) or ["recipe"]
-        raise InvalidInput(f"A workspace starts from a revision or a recipe; '{wrong[0]}' cannot be given.", path=f"user_options.{wrong[0]}", code="unknown_key")
+        raise InvalidInput(
+            f"A workspace starts from a revision or a recipe; '{wrong[0]}' cannot be given.", path=f"user_options.{wrong[0]}", code="unknown_key"
+        )
     name, now = server_name or "default", context.now()
     async with context.database.begin() as connection:
         person = await people.by_name(connection, user) or await people.mirror(connection, user, False, (), now)
         row = await resources.find(connection, Kind.WORKSPACE, OwnerKind.PERSON, person.id, name)
-        number, document = (row["revision"], (await resources.revision(connection, row["id"], row["revision"]) or {})["recipe"]) if row else (1, {})
+        current = await resources.revision(connection, row["id"], row["revision"]) if row else None
+        number, document = (current["number"], current["recipe"]) if current else (1, {})
         if "revision" in options and row:
             found = await resources.revision(connection, row["id"], int(options["revision"]))
             if found is None:
@@ -50,10 +53,21 @@ async def begin(context: Context, user: str, server_name: str, options: Mapping[
         session_id, unit = new_id(), unit_name(user, server_name)
         previous = await lives.session_of_unit(connection, unit)
         if previous and previous["state"] in LIVE_SESSION:
-            await lives.change(connection, sessions, previous["id"], state=SessionState.FAILED, finished_at=now, reason="It was started again before its end was seen.")
+            await lives.change(
+                connection, sessions, previous["id"], state=SessionState.FAILED, finished_at=now, reason="It was started again before its end was seen."
+            )
             await journal.close_span(connection, now, previous["id"])
-        values = {"id": session_id, "resource_id": row_id, "revision": number, "state": SessionState.STARTING, "unit": unit, "workload": workload.to_json(), "created_at": now, "reason": ""}
-        await lives.add(connection, sessions, **values)
+        session: JSON = {
+            "id": session_id,
+            "resource_id": row_id,
+            "revision": number,
+            "state": SessionState.STARTING,
+            "unit": unit,
+            "workload": workload.to_json(),
+            "created_at": now,
+            "reason": "",
+        }
+        await lives.add(connection, sessions, **session)
         found_row = await resources.get(connection, row_id)
         assert found_row is not None
         await journal.open_span(connection, now, found_row, session_id, workload.hardware.name, str(context.price(workload.hardware.name)))
@@ -89,7 +103,12 @@ async def history(context: Context, person: Person, key: Key) -> list[JSON]:
         found = await lives.sessions_of(connection, row["id"])
     taken = ("id", "state", "revision", "reason", "environment")
     return [
-        {**{each: session[each] for each in taken}, "size": session["workload"]["hardware"]["name"], "created_at": iso(session["created_at"]), "finished_at": iso(session["finished_at"])}
+        {
+            **{each: session[each] for each in taken},
+            "size": session["workload"]["hardware"]["name"],
+            "created_at": iso(session["created_at"]),
+            "finished_at": iso(session["finished_at"]),
+        }
         for session in found
     ]
 

@@ -97,11 +97,10 @@ class Decisions:
     async def _post(self, what: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """One question. While nobody listens there (a restart takes a second) it is asked again; nothing else is repeated."""
         until = self.clock() + PATIENCE_SECONDS
+        url, timeout = f"{self.url}/internal/gateway/{what}", aiohttp.ClientTimeout(total=10)
         while True:
             try:
-                async with self.session.post(
-                    f"{self.url}/internal/gateway/{what}", json=body, headers=self.headers, timeout=aiohttp.ClientTimeout(total=10)
-                ) as answer:
+                async with self.session.post(url, json=body, headers=self.headers, timeout=timeout) as answer:
                     if answer.status >= 500:
                         raise Unavailable("The service that says who may open this app failed. Try again in a moment.")
                     return answer.status, await answer.json(content_type=None)

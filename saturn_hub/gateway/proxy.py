@@ -15,7 +15,7 @@ from saturn_hub.errors import Unavailable
 from saturn_hub.gateway import pages, policy, sockets
 from saturn_hub.gateway.decisions import Decision, Decisions
 from saturn_hub.gateway.signin import PREFIX, SignIn
-from saturn_hub.gateway.visit import Visit, explain, say
+from saturn_hub.gateway.visit import Visit, explain, headers_for, say, text
 
 log = logging.getLogger("saturn.gateway")
 # An answer this small, of known length, is passed on in one write.
@@ -125,15 +125,6 @@ class Gateway:
         return response
 
 
-def headers_for(request: web.BaseRequest, decision: Decision, *, websocket: bool = False) -> CIMultiDict[str]:
-    """The request's headers as the app gets them."""
-    strip, scheme, remote = decision.strip_authorization, request.scheme, request.remote or ""
-    found = policy.to_app(
-        request.headers.items(), strip_authorization=strip, person=decision.person, scheme=scheme, host=request.host, remote=remote, websocket=websocket
-    )
-    return CIMultiDict((name, _text(value)) for name, value in found)
-
-
 async def _small(request: web.BaseRequest, answer: aiohttp.ClientResponse) -> web.StreamResponse:
     try:
         return web.Response(status=answer.status, reason=answer.reason, headers=_answer_headers(answer), body=await answer.read())
@@ -142,12 +133,7 @@ async def _small(request: web.BaseRequest, answer: aiohttp.ClientResponse) -> we
 
 
 def _answer_headers(answer: aiohttp.ClientResponse) -> CIMultiDict[str]:
-    return CIMultiDict((name, _text(value)) for name, value in policy.to_client(answer.headers.items()))
-
-
-def _text(value: str) -> str:
-    """A value that can be sent: bytes that are no UTF-8 were read as surrogates, and are taken for Latin-1."""
-    return value if value.isascii() else value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return CIMultiDict((name, text(value)) for name, value in policy.to_client(answer.headers.items()))
 
 
 def _cut(request: web.BaseRequest) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 
 import aiohttp
 from aiohttp import WSMsgType, web
@@ -12,7 +13,7 @@ from saturn_hub.errors import Unavailable
 from saturn_hub.gateway import pages, policy
 from saturn_hub.gateway.decisions import Decision, Decisions
 from saturn_hub.gateway.pages import Answer
-from saturn_hub.gateway.visit import Visit, say
+from saturn_hub.gateway.visit import Visit, headers_for, say
 
 # One message, not a body: what dashboards exchange is far below, and Streamlit's own limit is 200 MB.
 MESSAGE_BYTES = 256 * 2**20
@@ -26,8 +27,6 @@ Socket = web.WebSocketResponse | aiohttp.ClientWebSocketResponse
 
 async def carry(request: web.BaseRequest, visit: Visit, decision: Decision, decisions: Decisions, session: aiohttp.ClientSession) -> web.StreamResponse:
     """Open the app's end first, so that its refusal is the visitor's answer, then ours; pass on until one side ends."""
-    from saturn_hub.gateway.proxy import headers_for
-
     if not policy.same_origin(request.headers.get("Origin"), request.host):
         return say(request, Answer(403, "forbidden", "Refused", "A websocket can be opened from the app's own pages only."))
     assert decision.address
@@ -47,8 +46,8 @@ async def carry(request: web.BaseRequest, visit: Visit, decision: Decision, deci
     return outer
 
 
-async def _until_one_ends(outer: web.WebSocketResponse, inner: aiohttp.ClientWebSocketResponse, watching: asyncio.Future[None] | object) -> None:
-    tasks = [asyncio.create_task(_pump(outer, inner)), asyncio.create_task(_pump(inner, outer)), asyncio.create_task(watching)]  # type: ignore[arg-type]
+async def _until_one_ends(outer: web.WebSocketResponse, inner: aiohttp.ClientWebSocketResponse, watching: Coroutine[None, None, None]) -> None:
+    tasks = [asyncio.create_task(_pump(outer, inner)), asyncio.create_task(_pump(inner, outer)), asyncio.create_task(watching)]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from aiohttp import web
+from multidict import CIMultiDict
 
 from saturn_hub.gateway import pages, policy
 from saturn_hub.gateway.decisions import Decision
@@ -50,3 +51,17 @@ def say(request: web.BaseRequest, answer: Answer) -> web.Response:
     page = policy.is_browser(request.method, request.headers.get("Accept", ""))
     body = pages.as_page(answer) if page else pages.as_json(answer)
     return web.Response(status=answer.status, body=body, headers=pages.headers(answer, page=page))
+
+
+def headers_for(request: web.BaseRequest, decision: Decision, *, websocket: bool = False) -> CIMultiDict[str]:
+    """The request's headers as the app gets them."""
+    strip, scheme, remote = decision.strip_authorization, request.scheme, request.remote or ""
+    found = policy.to_app(
+        request.headers.items(), strip_authorization=strip, person=decision.person, scheme=scheme, host=request.host, remote=remote, websocket=websocket
+    )
+    return CIMultiDict((name, text(value)) for name, value in found)
+
+
+def text(value: str) -> str:
+    """A value that can be sent: bytes that are no UTF-8 were read as surrogates, and are taken for Latin-1."""
+    return value if value.isascii() else value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

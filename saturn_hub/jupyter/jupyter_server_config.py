@@ -12,8 +12,16 @@ servers = {}
 if os.environ.get("SATURN_CODE_SERVER"):
     servers["vscode"] = {
         # A unix socket, not a port: only this person's uid can open it, so code-server needs no password of its own.
-        "command": [*shlex.split(os.environ["SATURN_CODE_SERVER"]), "--socket", "{unix_socket}", "--auth", "none"]
-        + ["--disable-telemetry", "--disable-update-check", os.environ.get("JUPYTERHUB_ROOT_DIR", ".")],
+        "command": [
+            *shlex.split(os.environ["SATURN_CODE_SERVER"]),
+            "--socket",
+            "{unix_socket}",
+            "--auth",
+            "none",
+            "--disable-telemetry",
+            "--disable-update-check",
+            os.environ.get("JUPYTERHUB_ROOT_DIR", "."),
+        ],
         "unix_socket": True,
         "timeout": 60,
         "new_browser_tab": True,

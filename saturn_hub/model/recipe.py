@@ -250,7 +250,11 @@ def read(document: Mapping[str, Any]) -> Recipe:
     problems = [Problem("not_available_yet", f"{key} is not available yet.", key) for key in sorted(NOT_YET & set(document)) if document[key]]
     packages = document.get("packages")
     if isinstance(packages, Mapping):
-        problems += [Problem("not_available_yet", f"packages.{k} is not available yet.", f"packages.{k}") for k in sorted(NOT_YET_PACKAGES & set(packages)) if packages[k]]
+        problems += [
+            Problem("not_available_yet", f"packages.{k} is not available yet.", f"packages.{k}")
+            for k in sorted(NOT_YET_PACKAGES & set(packages))
+            if packages[k]
+        ]
         packages = {key: value for key, value in packages.items() if key not in NOT_YET_PACKAGES}
         document = {**document, "packages": packages}
     document = {key: value for key, value in document.items() if key not in NOT_YET}

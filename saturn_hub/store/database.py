@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,13 @@ from alembic.command import upgrade
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine, event
+from sqlalchemy import Connection, RowMapping, create_engine, event
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from saturn_hub.errors import ConfigurationError
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-Row = Mapping[str, Any]
+Row = RowMapping
 
 
 def new_id() -> str:
@@ -53,7 +53,9 @@ class Database:
             current = MigrationContext.configure(connection).get_current_revision()
             known = {each.revision for each in ScriptDirectory.from_config(config).walk_revisions()}
             if current and current not in known:
-                raise ConfigurationError(f"The database {engine.url!r} has schema {current}, newer than this version of Saturn Hub. Install that version again.")
+                raise ConfigurationError(
+                    f"The database {engine.url!r} has schema {current}, newer than this version of Saturn Hub. Install that version again."
+                )
             config.attributes["connection"] = connection
             upgrade(config, "head")
         engine.dispose()

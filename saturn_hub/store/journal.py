@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -46,7 +45,7 @@ async def spans(connection: AsyncConnection, since: datetime | None = None, reso
     return list((await connection.execute(query)).mappings())
 
 
-async def audit_rows(connection: AsyncConnection, limit: int = 100) -> list[Mapping[str, Any]]:
+async def audit_rows(connection: AsyncConnection, limit: int = 100) -> list[Row]:
     """The newest audit rows first."""
     return list((await connection.execute(select(audit).order_by(audit.c.id.desc()).limit(limit))).mappings())
 

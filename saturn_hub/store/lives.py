@@ -16,7 +16,9 @@ from saturn_hub.store.tables import app_logins, environment_uses, environments, 
 
 async def add_version(connection: AsyncConnection, values: Mapping[str, Any]) -> int:
     """A new version of an app; its number."""
-    number = (await connection.execute(select(func.coalesce(func.max(versions.c.number), 0)).where(versions.c.resource_id == values["resource_id"]))).scalar_one() + 1
+    number = (
+        await connection.execute(select(func.coalesce(func.max(versions.c.number), 0)).where(versions.c.resource_id == values["resource_id"]))
+    ).scalar_one() + 1
     await connection.execute(insert(versions).values(number=number, reason="", **values))
     return int(number)
 
@@ -57,7 +59,9 @@ async def change(connection: AsyncConnection, table: Table, row_id: str, **value
     await connection.execute(update(table).where(table.c.id == row_id).values(**values))
 
 
-async def keep_environment(connection: AsyncConnection, now: datetime, digest: str, record: Mapping[str, Any], resource_id: str, subject: str, detail: Mapping[str, Any]) -> None:
+async def keep_environment(
+    connection: AsyncConnection, now: datetime, digest: str, record: Mapping[str, Any], resource_id: str, subject: str, detail: Mapping[str, Any]
+) -> None:
     """Keep an environment once, and that `subject` ran on it."""
     if not (await connection.execute(select(environments.c.digest).where(environments.c.digest == digest))).scalar():
         await connection.execute(insert(environments).values(digest=digest, record=dict(record), taken_at=now))

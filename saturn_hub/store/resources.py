@@ -42,7 +42,9 @@ async def listing(connection: AsyncConnection, kind: str | None, owners: Collect
 async def create(connection: AsyncConnection, now: datetime, by: str, values: Mapping[str, Any], recipe: Mapping[str, Any]) -> str:
     """A new resource with its first revision; its id."""
     resource_id = new_id()
-    await connection.execute(insert(resources).values(id=resource_id, revision=0, access={}, created_at=now, created_by=by, updated_at=now, deleted="", **values))
+    await connection.execute(
+        insert(resources).values(id=resource_id, revision=0, access={}, created_at=now, created_by=by, updated_at=now, deleted="", **values)
+    )
     await revise(connection, now, by, resource_id, 1, recipe)
     return resource_id
 
@@ -80,7 +82,9 @@ async def set_schedules(connection: AsyncConnection, resource_id: str, entries: 
 
 async def schedules_of(connection: AsyncConnection, resource_ids: Collection[str]) -> dict[str, datetime]:
     """The next time of each of these jobs that has one."""
-    query = select(schedules.c.resource_id, func.min(schedules.c.next_at)).where(schedules.c.resource_id.in_(list(resource_ids))).group_by(schedules.c.resource_id)
+    query = (
+        select(schedules.c.resource_id, func.min(schedules.c.next_at)).where(schedules.c.resource_id.in_(list(resource_ids))).group_by(schedules.c.resource_id)
+    )
     return {row[0]: row[1] for row in (await connection.execute(query)).all() if row[1]}
 
 

@@ -32,7 +32,9 @@ def _resource() -> Column[str]:
     return Column("resource_id", String(26), ForeignKey("resources.id"), nullable=False)
 
 
-people = Table("people", metadata, _id(), Column("name", String(255), nullable=False, unique=True), Column("admin", Boolean, nullable=False), Column("seen_at", Moment))
+people = Table(
+    "people", metadata, _id(), Column("name", String(255), nullable=False, unique=True), Column("admin", Boolean, nullable=False), Column("seen_at", Moment)
+)
 teams = Table("teams", metadata, _id(), Column("name", String(255), nullable=False, unique=True))
 memberships = Table(
     "memberships", metadata, Column("person_id", ForeignKey("people.id"), primary_key=True), Column("team_id", ForeignKey("teams.id"), primary_key=True)
@@ -150,7 +152,9 @@ sessions = Table(
     Column("created_at", Moment, nullable=False),
     Column("finished_at", Moment),
 )
-environments = Table("environments", metadata, Column("digest", String(64), primary_key=True), Column("record", JSON, nullable=False), Column("taken_at", Moment, nullable=False))
+environments = Table(
+    "environments", metadata, Column("digest", String(64), primary_key=True), Column("record", JSON, nullable=False), Column("taken_at", Moment, nullable=False)
+)
 environment_uses = Table(
     "environment_uses",
     metadata,
@@ -221,4 +225,6 @@ idempotency = Table(
     Column("subject", String(40), nullable=False),
     Column("at", Moment, nullable=False),
 )
-oauth_states = Table("oauth_states", metadata, Column("state", String(300), primary_key=True), Column("data", JSON, nullable=False), Column("expires_at", Moment, nullable=False))
+oauth_states = Table(
+    "oauth_states", metadata, Column("state", String(300), primary_key=True), Column("data", JSON, nullable=False), Column("expires_at", Moment, nullable=False)
+)

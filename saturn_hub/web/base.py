@@ -126,4 +126,3 @@ class Internal(RequestHandler):
             error = SaturnError("Something went wrong in the service; its log says what.")
         self.set_status(error.status)
         self.finish(json.dumps(document(error)))
-

@@ -60,4 +60,3 @@ ROUTES = [
     (r"/internal/gateway/decide", Decide),
     (r"/internal/gateway/redeem", Redeem),
 ]
-

@@ -22,7 +22,9 @@ class Servers:
         path = f"{self.url}/users/{quote(user)}/{'servers/' + server if server else 'server'}"
         body = "{}" if action == "start" else None
         try:
-            await AsyncHTTPClient().fetch(path, method="POST" if action == "start" else "DELETE", body=body, headers={"Authorization": f"token {self.token}"}, request_timeout=30)
+            await AsyncHTTPClient().fetch(
+                path, method="POST" if action == "start" else "DELETE", body=body, headers={"Authorization": f"token {self.token}"}, request_timeout=30
+            )
         except HTTPClientError as error:
             said = _message(error)
             if error.code == 400 and "already running" in said:

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Collection
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,7 +50,10 @@ class LocalBackend:
             raise ImageUnavailable(f"The image '{workload.software.name}' is not installed here yet. Its card says how.", path="image")
         free, wanted = self._capacity(), workload.hardware
         if wanted.memory_bytes > free.free_memory_bytes:
-            raise OutOfCapacity(f"The size '{wanted.name}' needs {wanted.memory_bytes / 2**30:.3g} GiB of memory and {free.free_memory_bytes / 2**30:.3g} GiB are free here.", path="size")
+            raise OutOfCapacity(
+                f"The size '{wanted.name}' needs {wanted.memory_bytes / 2**30:.3g} GiB of memory and {free.free_memory_bytes / 2**30:.3g} GiB are free here.",
+                path="size",
+            )
         if wanted.gpu > free.free_gpu:
             raise OutOfCapacity(f"The size '{wanted.name}' needs {wanted.gpu} GPU and {free.free_gpu} are free here.", path="size")
 
@@ -84,7 +88,8 @@ class LocalBackend:
         part = folder / "process.part"
         part.write_text(json.dumps({"pid": child.pid, "started": start_time(child.pid), "boot": boot_id()}))
         part.rename(folder / "process.json")
-        asyncio.get_running_loop().run_in_executor(None, child.wait)
+        # Somebody has to collect the launcher when it ends; a daemon thread holds up no exit of ours.
+        threading.Thread(target=child.wait, daemon=True).start()
 
     async def stop(self, name: str, grace_seconds: float = 10) -> None:
         folder = self.work / name
@@ -180,7 +185,13 @@ class LocalBackend:
         known["started_at"] = datetime.fromtimestamp((folder / "process.json").stat().st_mtime, UTC) if process else None
         end = _read(folder / "status.json")
         if end is None and process is not None and not process.alive:
-            end = _read(folder / "status.json") or {"exit_code": None, "code": "lost", "message": "Its process was ended from outside, or the machine restarted.", "path": "", "finished_at": datetime.now(UTC).isoformat()}
+            end = _read(folder / "status.json") or {
+                "exit_code": None,
+                "code": "lost",
+                "message": "Its process was ended from outside, or the machine restarted.",
+                "path": "",
+                "finished_at": datetime.now(UTC).isoformat(),
+            }
         if end is not None:
             finished = datetime.fromisoformat(end["finished_at"])
             return Status(Phase.ENDED, end["exit_code"], end.get("code", ""), end.get("message", ""), end.get("path", ""), finished_at=finished, **known)

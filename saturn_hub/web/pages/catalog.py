@@ -16,7 +16,14 @@ INSTALL = "make install"
 def catalog_view(catalog: Catalog, person: Person, machine: Machine, images: Path) -> dict[str, Any]:
     """Sizes, images and tools with a `reason` where `person` cannot have them here."""
     sizes = [
-        {"name": s.name, "cpu": f"{s.cpu:g}", "memory": s.memory, "gpu": s.gpu, "price_per_hour": str(s.price_per_hour), "reason": why_not_size(s, person, machine)}
+        {
+            "name": s.name,
+            "cpu": f"{s.cpu:g}",
+            "memory": s.memory,
+            "gpu": s.gpu,
+            "price_per_hour": str(s.price_per_hour),
+            "reason": why_not_size(s, person, machine),
+        }
         for s in catalog.sizes
     ]
     offered = []
@@ -24,7 +31,9 @@ def catalog_view(catalog: Catalog, person: Person, machine: Machine, images: Pat
         reason = "" if may_use(image.groups, tuple(person.teams), person.admin) else f"For {', '.join(image.groups)}."
         if not (images / image.name / "bin" / "python").exists():
             reason = reason or f"Not installed here yet: {INSTALL}"
-        offered.append({"name": image.name, "description": image.description, "tools": image.tools, "contains": contents(images / image.name), "reason": reason})
+        offered.append(
+            {"name": image.name, "description": image.description, "tools": image.tools, "contains": contents(images / image.name), "reason": reason}
+        )
     tools = [{"name": t.name, "title": t.title, "description": t.description, "reason": missing(t.name, images)} for t in catalog.tools]
     return {"sizes": sizes, "images": offered, "tools": tools, "currency": catalog.currency}
 
@@ -34,7 +43,11 @@ def contents(prefix: Path) -> list[str]:
     python = next((each.name for each in sorted((prefix / "lib").glob("python3*"))), "")
     found = [python.replace("python", "Python ")] if python else []
     site = prefix / "lib" / python / "site-packages"
-    found += [title for folder, title in (("jupyterlab", "JupyterLab"), ("pandas", "pandas"), ("streamlit", "Streamlit"), ("fastapi", "FastAPI")) if (site / folder).is_dir()]
+    found += [
+        title
+        for folder, title in (("jupyterlab", "JupyterLab"), ("pandas", "pandas"), ("streamlit", "Streamlit"), ("fastapi", "FastAPI"))
+        if (site / folder).is_dir()
+    ]
     return found + (["R"] if shutil.which("R") else [])
 
 

@@ -25,7 +25,10 @@ def ago(text: str | None, now: datetime | None = None) -> Markup:
         return Markup("–")
     moment = datetime.fromisoformat(text)
     seconds = ((now or datetime.now(UTC)) - moment).total_seconds()
-    words = next((f"{int(abs(seconds) // unit)} {name}{'' if int(abs(seconds) // unit) == 1 else 's'}" for limit, name, unit in STEPS if abs(seconds) < limit), "over a year")
+    words = next(
+        (f"{int(abs(seconds) // unit)} {name}{'' if int(abs(seconds) // unit) == 1 else 's'}" for limit, name, unit in STEPS if abs(seconds) < limit),
+        "over a year",
+    )
     relative = f"in {words}" if seconds < -1 else f"{words} ago"
     return Markup('<time datetime="{0}" title="{1} UTC">{2}</time>').format(text, moment.strftime("%Y-%m-%d %H:%M:%S"), relative)
 

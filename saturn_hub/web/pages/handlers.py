@@ -92,8 +92,14 @@ class Resource(Page):
         item = await recipes.show(self.context, person, key)
         if key.kind is Kind.WORKSPACE:
             view = catalog_view(self.context.catalog, person, self.context.machine, self.settings["images"])
-            tools = [{"title": t.title, "url": item["url"].rstrip("/") + t.url} for t, v in zip(self.context.catalog.tools, view["tools"], strict=True) if not v["reason"]]
-            self.render_page("workspace.html", item=item, sessions=await workspaces.history(self.context, person, key), tools=tools, sizes=view["sizes"], catalog=view)
+            tools = [
+                {"title": t.title, "url": item["url"].rstrip("/") + t.url}
+                for t, v in zip(self.context.catalog.tools, view["tools"], strict=True)
+                if not v["reason"]
+            ]
+            self.render_page(
+                "workspace.html", item=item, sessions=await workspaces.history(self.context, person, key), tools=tools, sizes=view["sizes"], catalog=view
+            )
         elif key.kind is Kind.JOB:
             self.render_page("job.html", item=item, runs=(await jobs.listing(self.context, person, key))["items"])
         else:
