@@ -6,7 +6,6 @@ import asyncio
 import logging
 import urllib.error
 import urllib.request
-from functools import partial
 from typing import Any
 
 from saturn_hub.backends.base import Phase, Status
@@ -175,7 +174,8 @@ class Reconciler:
             revision = await resources.revision(connection, version["resource_id"], version["revision"])
         health = (revision["recipe"] if revision else {}).get("health", {})
         path = health.get("path", "/")
-        if address and await asyncio.to_thread(partial(answers, f"http://{address[0]}:{address[1]}{path}")):
+        healthy = await asyncio.to_thread(answers, f"http://{address[0]}:{address[1]}{path}") if address is not None else False
+        if address is not None and healthy:
             await self._version_becomes(version, VersionState.SERVING, address=list(address))
             for other in others:
                 if other["resource_id"] == version["resource_id"] and other["number"] < version["number"]:

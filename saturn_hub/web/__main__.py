@@ -50,13 +50,14 @@ def parent() -> None:
 async def worker() -> None:
     from tornado.httpserver import HTTPServer
 
-    from saturn_hub.web import loops
+    from saturn_hub.web import examples, loops
     from saturn_hub.web.app import Settings, make_app, make_context
 
     settings = Settings.from_environment()
     lease = loops.take_lease(settings.home)
     context = await make_context(settings)
     await asyncio.to_thread(context.database.migrate)
+    await examples.make(context)
     url = urlsplit(os.environ["JUPYTERHUB_SERVICE_URL"])
     server = HTTPServer(make_app(settings, context), xheaders=True)
     server.listen(url.port or 80, url.hostname or "127.0.0.1")
