@@ -10,7 +10,9 @@ DEBIAN_EDITORS = build-essential libkrb5-dev libsecret-1-dev pkg-config libx11-d
 DEBIAN_TEST = chromium chromium-driver
 
 .PHONY: hub stop install test check
+# The editors install behind the running hub; their cards say when they are there.
 hub: .venv/.done .images/local/.done
+	@test -f .images/code-server/.done || { $(MAKE) --no-print-directory .images/code-server/.done >.images/editors.log 2>&1 & }
 	.venv/bin/python -m saturn_hub.cli.hub start
 
 stop: .venv/.done
