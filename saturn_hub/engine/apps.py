@@ -105,7 +105,7 @@ async def set_access(context: Context, person: Person, key: Key, document: Mappi
             if await people.by_name(connection, name) is None:
                 raise InvalidInput(f"There is nobody called '{name}'.", path=f"people[{index}]", code="person_unknown")
         await resources.change(connection, row["id"], access=access)
-        await journal.note(connection, context.now(), person.name, "app.share", str(key), **access)
+        await journal.note(connection, context.now(), person.name, "app.share", str(key), access=access)
     return access
 
 
