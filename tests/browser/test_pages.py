@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.wait import WebDriverWait
 
 FLAGS = [
@@ -38,7 +39,7 @@ def browser(hub) -> Iterator[webdriver.Chrome]:
     driver.get(f"{hub.url}/hub/login")
     driver.find_element(By.NAME, "username").send_keys("ada")
     driver.find_element(By.NAME, "password").send_keys(hub.passwords["ada"])
-    driver.find_element(By.CSS_SELECTOR, "form [type=submit]").click()
+    driver.find_element(By.CSS_SELECTOR, "form [type=submit]").send_keys(Keys.ENTER)
     wait(driver, lambda: "Hello, ada" in text(driver))
     yield driver
     driver.quit()
@@ -72,9 +73,9 @@ def test_a_person_makes_a_job_and_reads_its_log_live(browser, hub):
     picture(browser, "new-job")
     browser.find_element(By.NAME, "name").send_keys("seen")
     browser.find_element(By.NAME, "command").send_keys("echo the log is here; date > outputs/when.txt")
-    browser.find_element(By.CSS_SELECTOR, "main form .btn-primary").click()
+    browser.find_element(By.CSS_SELECTOR, "main form .btn-primary").send_keys(Keys.ENTER)
     wait(browser, lambda: "It has not run yet" in text(browser))
-    browser.find_element(By.CSS_SELECTOR, "main form .btn-primary").click()
+    browser.find_element(By.CSS_SELECTOR, "main form .btn-primary").send_keys(Keys.ENTER)
     wait(browser, lambda: "succeeded" in text(browser) and "the log is here" in text(browser) and "outputs/when.txt" in text(browser))
     picture(browser, "run")
     assert errors(browser) == []
@@ -84,7 +85,7 @@ def test_a_form_says_what_is_wrong_and_keeps_what_was_typed(browser, hub):
     browser.get(f"{hub.url}/services/saturn/new/workspace")
     picture(browser, "new-workspace")
     browser.find_element(By.NAME, "name").send_keys("Not A Name")
-    browser.find_element(By.CSS_SELECTOR, "main form .btn-primary").click()
+    browser.find_element(By.CSS_SELECTOR, "main form .btn-primary").send_keys(Keys.ENTER)
     wait(browser, lambda: "cannot be a name" in text(browser))
     assert browser.find_element(By.NAME, "name").get_attribute("value") == "Not A Name"
 
@@ -97,7 +98,7 @@ def test_a_page_that_is_not_there_says_so_in_words(browser, hub):
 def test_jupyterlab_opens_from_a_workspace(browser, hub):
     browser.get(f"{hub.url}/services/saturn/new/workspace")
     browser.find_element(By.NAME, "name").send_keys("lab")
-    browser.find_element(By.CSS_SELECTOR, "main form .btn-primary").click()
+    browser.find_element(By.CSS_SELECTOR, "main form .btn-primary").send_keys(Keys.ENTER)
     wait(browser, lambda: "Open JupyterLab" in text(browser))
     picture(browser, "workspace")
     browser.get(f"{hub.url}/user/ada/lab/lab")
