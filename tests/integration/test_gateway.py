@@ -17,6 +17,7 @@ from aiohttp import web
 from saturn_hub.gateway import decisions, policy
 from saturn_hub.gateway.__main__ import Settings, serving
 
+SEEN, GO, GONE = (web.AppKey(name, asyncio.Event) for name in ("seen", "go", "gone"))
 HUB = "http://localhost:8000/services/saturn"
 OWNER = "cookie-of-ada"
 TOKEN = policy.TOKEN_PREFIX + "x" * 43
@@ -72,7 +73,7 @@ class World:
     service: Service
     session: aiohttp.ClientSession
     app: dict[str, Any]
-    service_site: web.TCPSite
+    service_runner: web.BaseRunner[Any]
 
     def headers(self, given: dict[str, str] | None = None, host: str = "churn") -> dict[str, str]:
         return {"Host": f"{host}.apps.localhost:{self.port}", **(given or {})}
@@ -84,7 +85,7 @@ class World:
         return self.session.request(method, f"http://127.0.0.1:{self.port}{path}", headers=self.headers(headers, host), allow_redirects=False, **more)
 
     def socket(self, path: str, headers: dict[str, str] | None = None, **more: Any) -> Any:
-        return self.session.ws_connect(f"http://127.0.0.1:{self.port}{path}", headers=self.headers(headers), **more)
+        return self.session.ws_connect(f"http://127.0.0.1:{self.port}{path}", headers=self.headers(headers), max_msg_size=0, **more)
 
 
 async def echo(request: web.Request) -> web.Response:
@@ -99,7 +100,7 @@ async def count(request: web.Request) -> web.Response:
     total = 0
     async for chunk in request.content.iter_any():
         total += len(chunk)
-        request.app["seen"].set()
+        request.app[SEEN].set()
     return web.json_response({"bytes": total})
 
 
@@ -109,10 +110,10 @@ async def events(request: web.Request) -> web.StreamResponse:
     await response.prepare(request)
     await response.write(b"data: one\n\n")
     try:
-        await request.app["go"].wait()
+        await request.app[GO].wait()
         await response.write(b"data: two\n\n")
     except asyncio.CancelledError:
-        request.app["gone"].set()
+        request.app[GONE].set()
         raise
     return response
 
@@ -155,7 +156,7 @@ async def refuse(_request: web.Request) -> web.Response:
 
 def make_app() -> web.Application:
     app = web.Application()
-    app["seen"], app["go"], app["gone"] = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    app[SEEN], app[GO], app[GONE] = asyncio.Event(), asyncio.Event(), asyncio.Event()
     routes = {"/count": count, "/events": events, "/broken": broken, "/cookies": cookies, "/talk": talk, "/refuse": refuse}
     for path, handler in routes.items():
         app.router.add_route("*", path, handler)
@@ -191,7 +192,7 @@ async def make_world() -> AsyncIterator[World]:
         session = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False))
         settings = Settings(0, f"http://127.0.0.1:{port_of(service_site)}/services/saturn", "internal", HUB)
         port = await stack.enter_async_context(serving(settings))
-        yield World(port, service, session, dict(app), service_site)
+        yield World(port, service, session, dict(app), service_site._runner)
 
 
 @pytest.fixture
@@ -353,7 +354,7 @@ async def test_while_the_service_is_down_visitors_are_told_and_known_ones_pass(w
     monkeypatch.setattr(decisions, "PATIENCE_SECONDS", 0.05)
     async with world.ask("GET", "/", world.signed_in()) as answer:
         assert answer.status == 200
-    await world.service_site.stop()
+    await world.service_runner.cleanup()
     async with world.ask("GET", "/", world.signed_in()) as answer:
         assert answer.status == 200
     async with world.ask("GET", "/", {"Accept": "text/html"}) as answer:
@@ -364,7 +365,7 @@ async def test_while_the_service_is_down_visitors_are_told_and_known_ones_pass(w
 async def test_an_upload_reaches_the_app_while_it_is_sent(world: World) -> None:
     async def body() -> AsyncIterator[bytes]:
         yield b"x" * 1000
-        await world.app["seen"].wait()
+        await world.app[SEEN].wait()
         for _ in range(64):
             yield b"y" * 2**20
 
@@ -381,7 +382,7 @@ async def test_an_upload_of_known_length_and_one_that_waits_for_continue(world: 
 async def test_events_arrive_as_they_are_sent(world: World) -> None:
     async with world.ask("GET", "/events", world.signed_in()) as answer:
         assert await answer.content.readany() == b"data: one\n\n"
-        world.app["go"].set()
+        world.app[GO].set()
         assert await answer.content.read() == b"data: two\n\n"
 
 
@@ -389,7 +390,7 @@ async def test_a_visitor_who_leaves_ends_the_request_to_the_app(world: World) ->
     async with world.ask("GET", "/events", world.signed_in()) as answer:
         await answer.content.readany()
         answer.close()
-    await world.app["gone"].wait()
+    await world.app[GONE].wait()
 
 
 async def test_half_an_answer_is_not_taken_for_a_whole_one(world: World) -> None:
