@@ -1,0 +1,42 @@
+"""The docs name what there is, and nothing that is not."""
+
+from __future__ import annotations
+
+import configparser
+import re
+from pathlib import Path
+
+import pytest
+
+from saturn_hub.model.recipe import Recipe
+from saturn_hub.web.api.routes import ROUTES
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_every_key_of_a_recipe_is_in_the_docs():
+    text = (ROOT / "docs" / "recipes.md").read_text()
+    assert [each for each in ((field.alias or name) for name, field in Recipe.model_fields.items()) if f"`{each}`" not in text] == []
+
+
+@pytest.mark.parametrize("path", [path for path, _ in ROUTES if path != "/.*"])
+def test_every_route_is_in_the_docs(path):
+    words = [each for each in re.findall(r"[a-z]+(?:\|[a-z]+)*", re.sub(r"\(\[\^?[^)]*\)|\(\.\+\)|\\d\+", "", path)) if each != "d"]
+    text = (ROOT / "docs" / "api.md").read_text()
+    assert [word for each in words for word in each.split("|") if word not in text] == []
+
+
+def test_every_dependency_has_its_reason():
+    settings = configparser.ConfigParser()
+    settings.read(ROOT / "setup.cfg")
+    listed = settings["options"]["install_requires"] + "".join(settings["options.extras_require"].values())
+    names = {re.split(r"[\[>=<]", line.strip())[0] for line in listed.splitlines() if line.strip()}
+    text = (ROOT / "docs" / "dependencies.md").read_text()
+    assert sorted(each for each in names if each not in text) == []
+
+
+def test_every_test_that_the_mission_names_exists():
+    tests = "".join(file.read_text() for file in (ROOT / "tests").rglob("test_*.py"))
+    named = re.findall(r"`(test_\w+)`", (ROOT / "docs" / "mission.md").read_text())
+    assert named
+    assert [each for each in named if f"def {each}(" not in tests] == []
