@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from saturn_hub.engine import environments
 from saturn_hub.engine.context import JSON, Context, Key, iso, load
 from saturn_hub.errors import InvalidInput, NotFound
 from saturn_hub.model import recipe as recipes
@@ -14,7 +15,7 @@ from saturn_hub.model.resolve import resolve
 from saturn_hub.model.states import LIVE_SESSION, SESSION_CHANGES, IllegalTransition, SessionState, change
 from saturn_hub.model.workload import Kind, Owner, OwnerKind
 from saturn_hub.store import journal, lives, people, resources
-from saturn_hub.store.database import new_id
+from saturn_hub.store.database import Row, new_id
 from saturn_hub.store.tables import sessions
 
 
@@ -78,8 +79,8 @@ async def begin(context: Context, user: str, server_name: str, options: Mapping[
     return {"session": session_id, "unit": unit, "workload": workload.to_json(), "tool": tool.name, "default_url": tool.url}
 
 
-async def tell(context: Context, unit: str, state: str, message: str = "") -> None:
-    """What the spawner saw of a session. A report that comes late or twice changes nothing."""
+async def tell(context: Context, unit: str, state: str, message: str = "") -> Row | None:
+    """What the spawner saw of a session; the session if that changed it. A report that comes late or twice changes nothing."""
     now = context.now()
     async with context.database.begin() as connection:
         session = await lives.session_of_unit(connection, unit)
@@ -88,13 +89,19 @@ async def tell(context: Context, unit: str, state: str, message: str = "") -> No
         try:
             new = change(SESSION_CHANGES, SessionState(session["state"]), SessionState(state))
         except (IllegalTransition, ValueError):
-            return
+            return None
         final = new not in LIVE_SESSION
         await lives.change(connection, sessions, session["id"], state=new, reason=message[:2000], finished_at=now if final else None)
         if final:
             await journal.close_span(connection, now, session["id"])
         await journal.tell(connection, now, session["resource_id"], "session", session["id"], new)
     context.wake.set()
+    return session if new != session["state"] else None
+
+
+async def record(context: Context, session: Row, moment: str) -> None:
+    """Take the environment of a session now."""
+    await environments.keep(context, sessions, session["id"], session["resource_id"], session["unit"], moment)
 
 
 async def history(context: Context, person: Person, key: Key) -> list[JSON]:

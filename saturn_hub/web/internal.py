@@ -27,8 +27,11 @@ class Sessions(Internal):
 class SessionByUnit(Internal):
     async def put(self, unit: str) -> None:
         body = self.body()
-        await workspaces.tell(self.context, unit, body["state"], body.get("message", ""))
+        changed = await workspaces.tell(self.context, unit, body["state"], body.get("message", ""))
         self.reply({})
+        if changed and body["state"] in ("running", "stopped"):
+            # The spawner has its answer already: recording delays nobody.
+            await workspaces.record(self.context, changed, "start" if body["state"] == "running" else "stop")
 
 
 class People(Internal):

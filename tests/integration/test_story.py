@@ -154,6 +154,8 @@ def test_a_stopped_workspace_changes_its_size_and_keeps_its_files(ada):
     ada.api("POST", "/workspaces/ada/desk/start")
     until(lambda: ada.api("GET", "/recipes/workspace/ada/desk").json()["state"] == "running")
     assert "JupyterLab" in ada.client.get("/user/ada/desk/lab").text
+    digest = until(lambda: ada.api("GET", "/recipes/workspace/ada/desk").json()["environment"])
+    assert ada.api("GET", f"/environments/{digest}").json()["record"]["python"]["jupyterlab"]
     ada.api("POST", "/workspaces/ada/desk/stop")
     until(lambda: ada.api("GET", "/recipes/workspace/ada/desk").json()["state"] == "stopped")
     posted = ada.client.post(f"{BASE}/workspaces/ada/desk/size", data={"_xsrf": ada.headers["X-XSRFToken"], "size": "medium"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ def settings_of(home: Path, images: Path, name: str, workload: Workload, uid: in
         "account": account,
         "home": str(own_home),
         "code": str(code),
-        "kept": [str(home), str(images), str(AGENT)],
+        "kept": [str(home), str(images), str(AGENT.parent), sys.prefix],
         "port": port,
         "cgroup": f"{home.name.lstrip('.')}-{name}",
         "environment": environment,
