@@ -6,6 +6,7 @@ It stays as the parent, holds no secrets, and runs nothing of a person's itself.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import select
@@ -23,6 +24,16 @@ import prepare
 
 
 def main(folder: Path) -> None:
+    lock = open(folder / "lock", "w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return  # another launcher has this unit: whoever started us had died before it could know
+    if (folder / "process.json").exists():
+        return
+    with open("/proc/self/stat") as stat, open("/proc/sys/kernel/random/boot_id") as boot:
+        known = {"pid": os.getpid(), "started": stat.read().rpartition(")")[2].split()[19], "boot": boot.read().strip()}
+    prepare.write_whole(folder / "process.json", json.dumps(known))
     order = json.loads((folder / "workload.json").read_text())
     workload, settings = order["workload"], order["settings"]
     hardware = workload["hardware"]

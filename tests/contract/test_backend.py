@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ import pytest
 
 from saturn_hub.backends.base import Phase, Status
 from saturn_hub.backends.local import LocalBackend
+from saturn_hub.backends.local.settings import AGENT
 from saturn_hub.model.workload import Checkout, Hardware, Kind, Owner, Software, Workload
 
 IMAGES = Path(os.environ.get("SATURN_IMAGES", Path(__file__).parents[2] / ".images"))
@@ -64,6 +66,15 @@ async def test_starting_again_under_one_name_runs_once(backend):
     await backend.start("a", work("echo once >> count"))
     await asyncio.gather(*(backend.start("a", work("echo once >> count")) for _ in range(3)))
     await until(backend, "a")
+    assert (backend.home / "homes/runs/1/files/count").read_text() == "once\n"
+
+
+async def test_a_second_launcher_of_one_unit_ends_without_running_it(backend):
+    await backend.start("a", work("echo once >> count; sleep 300"))
+    await until(backend, "a", Phase.RUNNING)
+    assert subprocess.run([sys.executable, "-I", "-S", AGENT / "launch.py", backend.work / "a"], timeout=30).returncode == 0
+    assert (await backend.statuses(["a"]))["a"].phase is Phase.RUNNING
+    await backend.stop("a", grace_seconds=0.1)
     assert (backend.home / "homes/runs/1/files/count").read_text() == "once\n"
 
 

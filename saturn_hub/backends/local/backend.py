@@ -19,12 +19,13 @@ from typing import Any
 from saturn_hub.backends.base import Capacity, Phase, Status
 from saturn_hub.backends.local import firewall
 from saturn_hub.backends.local.owners import own, uid_of
-from saturn_hub.backends.local.process import Process, boot_id, send, start_time, tree
+from saturn_hub.backends.local.process import Process, send, tree
 from saturn_hub.backends.local.settings import AGENT, settings_of
-from saturn_hub.errors import ImageUnavailable, OutOfCapacity
+from saturn_hub.errors import BackendUnavailable, ImageUnavailable, OutOfCapacity
 from saturn_hub.model.workload import Workload
 
 POLL_SECONDS = 0.05
+RECORDED_SECONDS = 30
 
 
 class LocalBackend:
@@ -43,6 +44,7 @@ class LocalBackend:
             self._make(folder, name, workload)
         if not (folder / "process.json").exists() and not (folder / "status.json").exists():
             self._launch(folder)
+            await self._recorded(folder)
 
     def _check(self, workload: Workload) -> None:
         prefix = self.images / workload.software.name
@@ -81,15 +83,21 @@ class LocalBackend:
         part.rename(folder)
 
     def _launch(self, folder: Path) -> None:
-        """Start the launcher and write down which process it is."""
+        """Start the launcher. It writes down which process it is, under a lock: of two, the second ends at once."""
         with open(folder / "log", "ab") as log:
             command = [sys.executable, "-I", "-S", str(AGENT / "launch.py"), str(folder)]
             child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/")
-        part = folder / "process.part"
-        part.write_text(json.dumps({"pid": child.pid, "started": start_time(child.pid), "boot": boot_id()}))
-        part.rename(folder / "process.json")
         # Somebody has to collect the launcher when it ends; a daemon thread holds up no exit of ours.
         threading.Thread(target=child.wait, daemon=True).start()
+
+    async def _recorded(self, folder: Path) -> None:
+        """Until the launcher has written down which process it is. Raises BackendUnavailable, after which a repeat starts it again."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + RECORDED_SECONDS
+        while not (folder / "process.json").exists():
+            if loop.time() > until:
+                raise BackendUnavailable(f"The launcher of '{folder.name}' did not start in {RECORDED_SECONDS} seconds.")
+            await asyncio.sleep(0.005)
 
     async def stop(self, name: str, grace_seconds: float = 10) -> None:
         folder = self.work / name
