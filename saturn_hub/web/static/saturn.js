@@ -25,5 +25,8 @@ document.addEventListener("DOMContentLoaded", () => {
     };
     source.addEventListener("end", () => { source.close(); if (log.dataset.live) setTimeout(() => location.reload(), 700); });
   }
-  if (document.querySelector("[data-refresh]")) setTimeout(() => location.reload(), 2000);
+  // A page that refreshes itself waits while somebody is filling in a form on it.
+  const changed = (field) => (field.type === "radio" || field.type === "checkbox" ? field.checked !== field.defaultChecked : field.value !== field.defaultValue);
+  const typing = () => document.activeElement?.matches("input, textarea, select") || [...document.querySelectorAll("main input, main textarea")].some(changed);
+  if (document.querySelector("[data-refresh]")) setInterval(() => { if (!typing()) location.reload(); }, 2000);
 });
