@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator
@@ -19,6 +20,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from saturn_hub.errors import ConfigurationError
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+# Set on a connection by `journal.tell`: its transaction wrote an event.
+TOLD = "saturn_told"
 Row = RowMapping
 
 
@@ -28,11 +31,25 @@ def new_id() -> str:
     return "".join(ALPHABET[value >> shift & 31] for shift in range(125, -1, -5)).lower()
 
 
+class Changes:
+    """Wakes those that wait for an event to be written. Take `next()` before you look, wait for it after: nothing is missed between."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def next(self) -> asyncio.Event:
+        return self._event
+
+    def tell(self) -> None:
+        event, self._event = self._event, asyncio.Event()
+        event.set()
+
+
 class Database:
-    """One database by its SQLAlchemy URL, `sqlite:///PATH` or `postgresql://…`."""
+    """One database by its SQLAlchemy URL, `sqlite:///PATH` or `postgresql://…`. `changes` wakes after each commit that wrote an event."""
 
     def __init__(self, url: str) -> None:
-        self.url = url
+        self.url, self.changes = url, Changes()
         self.engine = create_async_engine(url.replace("sqlite:", "sqlite+aiosqlite:", 1).replace("postgresql:", "postgresql+psycopg:", 1))
         if url.startswith("sqlite:"):
             event.listen(self.engine.sync_engine, "connect", _sqlite_settings)
@@ -42,7 +59,11 @@ class Database:
     async def begin(self) -> AsyncIterator[AsyncConnection]:
         """A transaction: committed at the end, rolled back by any exception."""
         async with self.engine.begin() as connection:
+            connection.info.pop(TOLD, None)
             yield connection
+            told = connection.info.pop(TOLD, False)
+        if told:
+            self.changes.tell()
 
     def migrate(self) -> None:
         """Bring the schema to this code's version. Raises ConfigurationError where it is newer than the code."""

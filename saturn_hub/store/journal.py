@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from saturn_hub.store.database import Row, new_id
+from saturn_hub.store.database import TOLD, Row, new_id
 from saturn_hub.store.tables import audit, events, usage
 
 
@@ -20,6 +20,7 @@ async def note(connection: AsyncConnection, now: datetime, who: str, action: str
 async def tell(connection: AsyncConnection, now: datetime, resource_id: str, kind: str, subject: str, state: str) -> None:
     """One event, for pages that are open."""
     await connection.execute(insert(events).values(at=now, resource_id=resource_id, kind=kind, subject=subject, state=state))
+    connection.info[TOLD] = True
 
 
 async def open_span(connection: AsyncConnection, now: datetime, resource: Row, subject: str, size: str, price_per_hour: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from urllib.parse import unquote
@@ -100,11 +101,14 @@ class Runs(Base):
 class Run(Base):
     async def get(self, run_id: str) -> None:
         person, wait = await self.person(), self.get_query_argument("wait", "")
-        shown = await jobs.show(self.context, person, run_id)
         # `?wait=` answers at once when the run has ended, else after so many seconds at most: no polling for a CLI that waits.
         until = asyncio.get_running_loop().time() + min(float(wait or 0), 30)
-        while shown["finished_at"] is None and asyncio.get_running_loop().time() < until:
-            await asyncio.sleep(0.03)
+        change = self.context.database.changes.next()
+        shown = await jobs.show(self.context, person, run_id)
+        while shown["finished_at"] is None and (left := until - asyncio.get_running_loop().time()) > 0:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(change.wait(), left)
+            change = self.context.database.changes.next()
             shown = await jobs.show(self.context, person, run_id)
         self.reply(shown)
 
