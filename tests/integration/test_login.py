@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from itertools import permutations
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from conftest import Hub
+
+if TYPE_CHECKING:
+    from tests.conftest import Hub
 
 PEOPLE = ("admin", "ada", "ben", "eve")
 

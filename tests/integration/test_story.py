@@ -2,70 +2,13 @@
 
 from __future__ import annotations
 
-import re
-import time
-from collections.abc import Callable, Iterator
-from typing import Any
-
 import httpx
-import pytest
 
 BASE = "/services/saturn"
-SECONDS = 60
 
 
-class Session:
-    """A signed-in person."""
-
-    def __init__(self, hub: Any, name: str) -> None:
-        self.client = httpx.Client(base_url=hub.url, follow_redirects=True, timeout=60)
-        self.client.get("/hub/login")
-        xsrf = next(each.value for each in self.client.cookies.jar if each.name == "_xsrf")
-        self.client.post("/hub/login", params={"_xsrf": xsrf}, data={"username": name, "password": hub.passwords[name], "_xsrf": xsrf})
-        found = re.search('data-xsrf="([^"]+)"', self.client.get(f"{BASE}/").text)
-        assert found
-        self.headers = {"X-XSRFToken": found[1]}
-
-    def api(self, method: str, path: str, **more: Any) -> httpx.Response:
-        return self.client.request(method, f"{BASE}/api/v1{path}", headers={**self.headers, **more.pop("headers", {})}, **more)
-
-    def run(self, job: str, **body: Any) -> dict[str, Any]:
-        """The run at its end."""
-        started = self.api("POST", f"/jobs/ada/{job}/runs", json=body)
-        assert started.status_code == 201, started.text
-        return self.api("GET", f"/runs/{started.json()['id']}?wait=30").json()
-
-
-@pytest.fixture
-def ada(hub) -> Iterator[Session]:
-    session = Session(hub, "ada")
-    yield session
-    session.client.close()
-
-
-@pytest.fixture
-def eve(hub) -> Iterator[Session]:
-    session = Session(hub, "eve")
-    yield session
-    session.client.close()
-
-
-def until(condition: Callable[[], Any]) -> Any:
-    end = time.monotonic() + SECONDS
-    while time.monotonic() < end:
-        if found := condition():
-            return found
-        time.sleep(0.1)
-    raise AssertionError("it did not come to be")
-
-
-def make(session: Session, **recipe: Any) -> None:
-    made = session.api("POST", "/recipes", json={"schema": 1, "size": "small", "image": "local", **recipe})
-    assert made.status_code == 201, made.text
-
-
-def test_a_job_runs_with_parameters_and_its_log_is_kept(ada):
-    make(ada, kind="job", name="greets", command="echo hello {{ who }}", parameters={"who": {"default": "world"}})
+def test_a_job_runs_with_parameters_and_its_log_is_kept(ada, until):
+    ada.make(kind="job", name="greets", command="echo hello {{ who }}", parameters={"who": {"default": "world"}})
     run = ada.run("greets", parameters={"who": "Ben's; id"})
     assert (run["state"], run["exit_code"]) == ("succeeded", 0)
     assert ada.api("GET", f"/runs/{run['id']}/logs").text == "hello Ben's; id\n"
@@ -73,7 +16,7 @@ def test_a_job_runs_with_parameters_and_its_log_is_kept(ada):
 
 
 def test_a_failed_run_says_why(ada):
-    make(ada, kind="job", name="fails", command="exit 3")
+    ada.make(kind="job", name="fails", command="exit 3")
     run = ada.run("fails")
     assert (run["state"], run["reason"]) == ("failed", "The command ended with exit code 3.")
 
@@ -84,15 +27,15 @@ def test_steps_hand_files_on_and_stop_at_the_first_that_fails(ada):
         {"name": "two", "command": "cat made; exit 4", "needs": ["one"]},
         {"name": "three", "command": "true", "needs": ["two"]},
     ]
-    make(ada, kind="job", name="steps", steps=steps)
+    ada.make(kind="job", name="steps", steps=steps)
     run = ada.run("steps")
     assert [each["state"] for each in run["steps"]] == ["succeeded", "failed", "skipped"]
     assert run["state"] == "failed"
     assert ada.api("GET", f"/runs/{run['id']}/logs").text == "1\n"
 
 
-def test_a_run_that_is_cancelled_ends(ada):
-    make(ada, kind="job", name="sleeps", command="sleep 300")
+def test_a_run_that_is_cancelled_ends(ada, until):
+    ada.make(kind="job", name="sleeps", command="sleep 300")
     run = ada.api("POST", "/jobs/ada/sleeps/runs", json={}).json()
     until(lambda: ada.api("GET", f"/runs/{run['id']}").json()["state"] == "running")
     ada.api("POST", f"/runs/{run['id']}/cancel")
@@ -101,13 +44,13 @@ def test_a_run_that_is_cancelled_ends(ada):
 
 
 def test_the_same_idempotency_key_makes_one_run(ada):
-    make(ada, kind="job", name="once", command="true")
+    ada.make(kind="job", name="once", command="true")
     made = [ada.api("POST", "/jobs/ada/once/runs", json={}, headers={"Idempotency-Key": "k"}).json()["id"] for _ in range(3)]
     assert len(set(made)) == 1
 
 
 def test_a_schedule_says_when_it_runs_next(ada):
-    make(ada, kind="job", name="nightly", command="true", schedules=[{"cron": "0 6 * * *", "timezone": "Europe/Paris"}])
+    ada.make(kind="job", name="nightly", command="true", schedules=[{"cron": "0 6 * * *", "timezone": "Europe/Paris"}])
     assert ada.api("GET", "/recipes/job/ada/nightly").json()["next_run_at"]
 
 
@@ -118,14 +61,14 @@ def test_all_problems_of_a_recipe_come_in_one_reply(ada):
 
 
 def test_a_revision_that_moved_is_not_overwritten(ada):
-    make(ada, kind="job", name="moves", command="true")
+    ada.make(kind="job", name="moves", command="true")
     change = {"kind": "job", "size": "small", "image": "local", "command": "false"}
     assert ada.api("PUT", "/recipes/job/ada/moves", json=change, headers={"If-Match": "1"}).json()["revision"] == 2
     assert ada.api("PUT", "/recipes/job/ada/moves", json={**change, "command": "true"}, headers={"If-Match": "1"}).status_code == 412
 
 
 def test_what_is_anothers_does_not_exist(ada, eve):
-    make(ada, kind="job", name="hers", command="true")
+    ada.make(kind="job", name="hers", command="true")
     run = ada.run("hers")
     for path in ("/recipes/job/ada/hers", "/jobs/ada/hers/runs", f"/runs/{run['id']}", f"/runs/{run['id']}/logs", f"/runs/{run['id']}/files"):
         assert eve.api("GET", path).status_code == 404, path
@@ -135,8 +78,8 @@ def test_what_is_anothers_does_not_exist(ada, eve):
     assert eve.api("POST", "/recipes", json={"kind": "job", "name": "for-growth", "owner": "team:growth", "command": "true"}).json()["error"]["path"] == "owner"
 
 
-def test_an_app_is_served_to_those_it_is_shared_with(hub, ada):
-    make(ada, kind="app", name="files", command="python -m http.server $PORT --bind 127.0.0.1")
+def test_an_app_is_served_to_those_it_is_shared_with(hub, ada, until):
+    ada.make(kind="app", name="files", command="python -m http.server $PORT --bind 127.0.0.1")
     ada.api("POST", "/apps/ada/files/deploy", json={})
     until(lambda: ada.api("GET", "/recipes/app/ada/files").json()["state"] == "serving")
     gateway, host = f"http://127.0.0.1:{hub.apps_port}/", {"Host": f"files.apps.localhost:{hub.apps_port}"}
@@ -149,8 +92,8 @@ def test_an_app_is_served_to_those_it_is_shared_with(hub, ada):
     until(lambda: ada.api("GET", "/recipes/app/ada/files").json()["state"] == "stopped")
 
 
-def test_a_stopped_workspace_changes_its_size_and_keeps_its_files(ada):
-    make(ada, kind="workspace", name="desk", tool="jupyterlab")
+def test_a_stopped_workspace_changes_its_size_and_keeps_its_files(ada, until):
+    ada.make(kind="workspace", name="desk", tool="jupyterlab")
     ada.api("POST", "/workspaces/ada/desk/start")
     until(lambda: ada.api("GET", "/recipes/workspace/ada/desk").json()["state"] == "running")
     assert "JupyterLab" in ada.client.get("/user/ada/desk/lab").text
