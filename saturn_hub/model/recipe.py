@@ -15,10 +15,12 @@ from cronsim import CronSim, CronSimError
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from saturn_hub.errors import InvalidInput, Problem
+from saturn_hub.model import text
 from saturn_hub.model.workload import Kind, Owner
 
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 NAME_MAXIMUM = 30
+YAML_MAXIMUM = 200_000
 RESERVED_HOSTS = frozenset({"www", "api", "hub"})
 # Keys of the design whose feature is not built: said with their path rather than accepted and ignored.
 NOT_YET = frozenset({"secrets", "folders", "retries", "notify", "disk", "idle_timeout_seconds", "replicas", "sleep_after_seconds"})
@@ -247,6 +249,8 @@ def read(document: Mapping[str, Any]) -> Recipe:
     """Check a plain object. Raises InvalidInput with every problem that was found."""
     if not isinstance(document, Mapping):
         raise InvalidInput("A recipe is an object with keys such as kind and name.", path="")
+    if unkeepable := text.problems(document):
+        raise InvalidInput.of(unkeepable)
     problems = [Problem("not_available_yet", f"{key} is not available yet.", key) for key in sorted(NOT_YET & set(document)) if document[key]]
     packages = document.get("packages")
     if isinstance(packages, Mapping):
@@ -267,11 +271,25 @@ def read(document: Mapping[str, Any]) -> Recipe:
     return recipe
 
 
-def read_yaml(text: str) -> dict[str, Any]:
+class _Yaml(yaml.SafeLoader):
+    """Plain YAML: without aliases, with which a few lines can stand for more than memory holds."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError(f"line {self.line + 1}: anchors and aliases (& and *) cannot be used in a recipe")
+        return super().compose_node(parent, index)
+
+
+def read_yaml(source: str) -> dict[str, Any]:
     """Parse YAML or JSON text of one recipe. Raises InvalidInput that names the line."""
+    if len(source) > YAML_MAXIMUM:
+        raise InvalidInput(f"This has more than {YAML_MAXIMUM} characters. Put code into a repository and name it here.", code="too_large")
     try:
-        document = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        document = yaml.load(source, _Yaml)
+    except RecursionError as error:
+        raise InvalidInput("This is not a recipe: it is nested too deep.", code="too_deep") from error
+    # A date such as 2026-13-45 and a number of thousands of digits are ValueErrors of Python's own.
+    except (yaml.YAMLError, ValueError, OverflowError) as error:
         raise InvalidInput(f"This is not YAML: {' '.join(str(error).split())}", code="not_yaml") from error
     if not isinstance(document, dict):
         raise InvalidInput("A recipe is an object with keys such as kind and name.", code="not_an_object")
