@@ -60,6 +60,11 @@ class NotFound(SaturnError):
     code = "not_found"
 
 
+class MethodNotAllowed(SaturnError):
+    status = 405
+    code = "method_not_allowed"
+
+
 class Conflict(SaturnError):
     """The thing exists already, or is in a state in which this cannot be done."""
 
@@ -72,6 +77,27 @@ class PreconditionFailed(SaturnError):
 
     status = 412
     code = "revision_moved"
+
+
+class TooLarge(SaturnError):
+    """The body is larger than we take."""
+
+    status = 413
+    code = "too_large"
+
+
+class UnsupportedMedia(SaturnError):
+    """The body is of a type that we do not read."""
+
+    status = 415
+    code = "unsupported_media_type"
+
+
+class RangeNotSatisfiable(SaturnError):
+    """The range asked for begins after the end."""
+
+    status = 416
+    code = "range_not_satisfiable"
 
 
 class TooManyRequests(SaturnError):

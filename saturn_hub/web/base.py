@@ -12,10 +12,10 @@ from jupyterhub.services.auth import HubOAuthenticated
 from tornado.web import HTTPError, RequestHandler
 
 from saturn_hub.engine.context import Context
-from saturn_hub.errors import Forbidden, InvalidInput, NotFound, NotSignedIn, SaturnError
+from saturn_hub.errors import Forbidden, NotSignedIn, SaturnError, Unavailable
 from saturn_hub.model.access import Person
 from saturn_hub.store import people
-from saturn_hub.web.errors import document
+from saturn_hub.web.errors import document, known
 
 log = logging.getLogger("saturn.web")
 POLICY = "default-src 'self'; img-src 'self' data:; frame-ancestors 'self'; base-uri 'none'; form-action 'self' http://*.apps.localhost:*"
@@ -39,11 +39,21 @@ class Base(HubOAuthenticated, RequestHandler):
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Referrer-Policy", "same-origin")
 
+    async def prepare(self) -> None:
+        """Ask the hub who this is, without holding up everybody else meanwhile; what asks later finds the answer kept."""
+        try:
+            await self.hub_auth.get_user(self, sync=False)
+        except HTTPError as error:
+            raise Unavailable("JupyterHub does not answer. Try again in a moment.") from error
+
     async def person(self) -> Person:
-        """Who is signed in. Raises NotSignedIn."""
+        """Who is signed in. Raises NotSignedIn, and Forbidden for a token that is no person's or may not come here."""
+        model = await self.hub_auth.get_user(self, sync=False)
         user = self.get_current_user()
-        if user is None:
+        if model is None:
             raise NotSignedIn("Sign in first: send a token of JupyterHub in the header `Authorization: token …`.")
+        if user is None or user.get("kind") != "user":
+            raise Forbidden("This token may not use Saturn Hub: it has to be a person's, with access to the service.", code="token_not_allowed")
         cache = self.settings["people"]
         groups = frozenset(user.get("groups", ()))
         known = cache.get(user["name"])
@@ -52,34 +62,19 @@ class Base(HubOAuthenticated, RequestHandler):
                 known = cache[user["name"]] = await people.mirror(connection, user["name"], bool(user.get("admin")), groups, self.context.now())
         return known
 
-    def body(self) -> dict[str, Any]:
-        """The JSON object that was sent, empty where nothing was."""
-        if not self.request.body:
-            return {}
-        try:
-            found = json.loads(self.request.body)
-        except ValueError as error:
-            raise InvalidInput(f"The body is not JSON: {error}", code="not_json") from error
-        if not isinstance(found, dict):
-            raise InvalidInput("The body has to be a JSON object.", code="not_an_object")
-        return found
-
     def reply(self, value: Any, status: int = 200) -> None:
         self.set_status(status)
         self.set_header("Content-Type", "application/json")
         self.finish(json.dumps(value))
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
-        error = kwargs.get("exc_info", (None, None, None))[1]
-        if not isinstance(error, SaturnError):
-            known = {403: Forbidden, 404: NotFound, 405: NotFound}.get(status_code)
-            message = (error.log_message if isinstance(error, HTTPError) else "") or "Something went wrong here."
-            error = known(message) if known else SaturnError(message)
-            error.status = status_code
+        error = known(kwargs.get("exc_info", (None, None, None))[1], status_code)
         self.set_status(error.status)
         number = secrets.token_hex(4)
         if error.status >= 500:
             log.error("%s %s failed, id %s", self.request.method, self.request.path, number, exc_info=kwargs.get("exc_info"))
+        if error.status == 405:
+            self.set_header("Allow", ", ".join(each for each in self.SUPPORTED_METHODS if _answers(type(self), each)))
         if self.page:
             self.render_page("error.html", status=error.status, message=error.message, detail=[each.message for each in error.details], id=number)
         else:
@@ -96,6 +91,11 @@ class Base(HubOAuthenticated, RequestHandler):
         token = self.xsrf_token.decode() if isinstance(self.xsrf_token, bytes) else self.xsrf_token
         self.set_header("Content-Type", "text/html; charset=utf-8")
         self.finish(self.settings["pages"].get_template(template).render(base=self.base, hub=self.settings["hub"], me=me, xsrf=token, **values))
+
+
+def _answers(handler: type[RequestHandler], method: str) -> bool:
+    """Whether a handler has the method, rather than tornado's refusal."""
+    return getattr(handler, method.lower()) is not getattr(RequestHandler, method.lower())
 
 
 class Internal(RequestHandler):
