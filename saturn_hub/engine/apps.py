@@ -25,11 +25,16 @@ CACHE_SECONDS = 10
 COOKIE_DAYS = 1
 
 
-async def deploy(context: Context, person: Person, key: Key, revision: int | None = None) -> JSON:
-    """Make a version of the current revision (or of `revision`). The one that serves goes on until the new one is healthy."""
-    now = context.now()
+async def deploy(context: Context, person: Person, key: Key, revision: int | None = None, *, idempotency_key: str = "") -> JSON:
+    """Make a version of the current revision (or of `revision`). The one that serves goes on until the new one is healthy.
+
+    With an `idempotency_key` seen before, the version that it made then.
+    """
+    now, scoped = context.now(), f"{person.id}/{key}/{idempotency_key}" if idempotency_key else ""
     async with context.database.begin() as connection:
         row = await load(connection, person, key, Permission.OPERATE)
+        if scoped and (made := await journal.made_by(connection, scoped)):
+            return next(_version(context, row, each) for each in await lives.versions_of(connection, row["id"]) if each["id"] == made)
         found = await resources.revision(connection, row["id"], revision or row["revision"])
         if found is None:
             raise NotFound(f"{key} has no revision {revision}.")
@@ -44,6 +49,8 @@ async def deploy(context: Context, person: Person, key: Key, revision: int | Non
             "created_at": now,
         }
         await lives.add_version(connection, {**values, "workload": workload.to_json(), "unit": f"app-{version_id}", "created_by": person.name})
+        if scoped:
+            await journal.remember(connection, now, scoped, version_id)
         await journal.note(connection, now, person.name, "app.deploy", str(key), version=version_id)
         await journal.tell(connection, now, row["id"], "version", version_id, VersionState.DEPLOYING)
         shown = _version(context, row, (await lives.versions_of(connection, row["id"]))[0])

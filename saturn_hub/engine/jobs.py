@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from saturn_hub.engine.context import JSON, Context, Key, cost, iso, key_of, load, money
+from saturn_hub.engine.context import JSON, Context, Key, cost, iso, key_of, load, money, owners_of
 from saturn_hub.errors import Conflict, InvalidInput, NotFound
 from saturn_hub.model import parameters as parameter_model
 from saturn_hub.model import recipe as recipes
@@ -23,7 +22,6 @@ from saturn_hub.model.states import FINAL_RUN, RunState
 from saturn_hub.model.workload import Kind, Owner, Workload
 from saturn_hub.store import journal, lives, people, resources, runs
 from saturn_hub.store.database import Row, new_id
-from saturn_hub.store.tables import idempotency
 
 
 async def start(context: Context, person: Person, key: Key, given: Mapping[str, Any], *, idempotency_key: str = "", again_of: str = "") -> JSON:
@@ -34,14 +32,14 @@ async def start(context: Context, person: Person, key: Key, given: Mapping[str, 
     scoped = f"{person.id}/{key}/{idempotency_key}" if idempotency_key else ""
     async with context.database.begin() as connection:
         row = await load(connection, person, key, Permission.OPERATE)
-        if scoped and (made := (await connection.execute(select(idempotency.c.subject).where(idempotency.c.key == scoped))).scalar()):
-            return await _show(context, connection, await _row(connection, str(made)))
+        if scoped and (made := await journal.made_by(connection, scoped)):
+            return await _show(context, connection, await _row(connection, made))
         old = await _row(connection, again_of) if again_of else None
         run_id = await make(
             context, connection, row, person, given=given or (old["parameters"] if old else {}), trigger="again" if old else "manual", again=old
         )
         if scoped:
-            await connection.execute(insert(idempotency).values(key=scoped, subject=run_id, at=context.now()))
+            await journal.remember(connection, context.now(), scoped, run_id)
         shown = await _show(context, connection, await _row(connection, run_id))
     context.wake.set()
     return shown
@@ -139,6 +137,18 @@ async def listing(context: Context, person: Person, key: Key, after: str = "", l
         row = await load(connection, person, key, Permission.SEE)
         found = await runs.listing(connection, [row["id"]], after, limit)
         return {"items": await describe(context, connection, found, {row["id"]: key}), "next": found[-1]["id"] if len(found) == limit else None}
+
+
+async def mine(context: Context, person: Person, states: Collection[str] = (), after: str = "", limit: int = 50) -> JSON:
+    """Runs of all jobs that `person` and their teams have, newest first; in `states` alone where any are named."""
+    async with context.database.begin() as connection:
+        found = await runs.of_owners(connection, await owners_of(connection, person), states, after, limit)
+        keys = {}
+        for resource_id in {each["resource_id"] for each in found}:
+            row = await resources.get(connection, resource_id)
+            assert row is not None
+            keys[resource_id] = await key_of(connection, row)
+        return {"items": await describe(context, connection, found, keys), "next": found[-1]["id"] if len(found) == limit else None}
 
 
 async def visible(connection: AsyncConnection, person: Person, run_id: str, permission: Permission) -> Row:

@@ -40,6 +40,8 @@ async def save(context: Context, person: Person, document: Mapping[str, Any], *,
             raise InvalidInput(f"There is nobody called {owner}.", path="owner", code="owner_unknown")
         row = await resources.find(connection, recipe.kind, owner.kind, owner_id, recipe.name)
         if row is None:
+            if expected is not None:
+                raise PreconditionFailed(f"There is no {recipe.kind} '{recipe.name}' at revision {expected}; it may have been deleted.")
             row_id = await _create(connection, now, person, recipe, owner, owner_id)
         else:
             row_id = row["id"]
@@ -81,21 +83,22 @@ async def revisions(context: Context, person: Person, key: Key) -> JSON:
     }
 
 
-async def restore(context: Context, person: Person, key: Key, number: int) -> JSON:
+async def restore(context: Context, person: Person, key: Key, number: int, *, expected: int | None = None) -> JSON:
     """Make an earlier revision's recipe the newest revision."""
     async with context.database.begin() as connection:
         row = await load(connection, person, key, Permission.EDIT)
         old = await resources.revision(connection, row["id"], number)
     if old is None:
         raise NotFound(f"{key} has no revision {number}.")
-    return await save(context, person, old["recipe"], create=False)
+    return await save(context, person, old["recipe"], create=False, expected=expected)
 
 
-async def delete(context: Context, person: Person, key: Key) -> None:
+async def delete(context: Context, person: Person, key: Key, *, expected: int | None = None) -> None:
     """Take a resource away. Its rows, runs and files are kept for the record; what runs has to be stopped before."""
     now = context.now()
     async with context.database.begin() as connection:
         row = await load(connection, person, key, Permission.EDIT)
+        _unmoved(row, expected)
         if await _living(connection, row):
             raise Conflict(f"The {key.kind} '{key.name}' is still running. Stop it first.", code="still_running")
         await resources.change(connection, row["id"], deleted=row["id"], host=None, updated_at=now)
@@ -172,13 +175,17 @@ async def _create(connection: AsyncConnection, now: datetime, person: Person, re
 
 
 async def _revise(connection: AsyncConnection, now: datetime, person: Person, recipe: Recipe, row: Row, expected: int | None) -> None:
-    if expected is not None and expected != row["revision"]:
-        raise PreconditionFailed(f"'{recipe.name}' is at revision {row['revision']} now, not {expected}. Look at what changed, then save again.")
+    _unmoved(row, expected)
     current = await resources.revision(connection, row["id"], row["revision"])
     assert current is not None
     if current["recipe"] != recipe.document():
         await resources.revise(connection, now, person.name, row["id"], row["revision"] + 1, recipe.document())
         await journal.note(connection, now, person.name, f"{recipe.kind}.edit", f"{recipe.kind}/{recipe.owner}/{recipe.name}", revision=row["revision"] + 1)
+
+
+def _unmoved(row: Row, expected: int | None) -> None:
+    if expected is not None and expected != row["revision"]:
+        raise PreconditionFailed(f"'{row['name']}' is at revision {row['revision']} now, not {expected}. Look at what changed, then do this again.")
 
 
 async def _host(connection: AsyncConnection, recipe: Recipe) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from saturn_hub.engine import environments
-from saturn_hub.engine.context import JSON, Context, Key, iso, load
+from saturn_hub.engine.context import JSON, Context, Key, iso, key_of, load, owners_of
 from saturn_hub.errors import InvalidInput, NotFound
 from saturn_hub.model import recipe as recipes
 from saturn_hub.model.access import Permission, Person
@@ -105,19 +105,32 @@ async def record(context: Context, session: Row, moment: str) -> None:
 
 
 async def history(context: Context, person: Person, key: Key) -> list[JSON]:
+    """The newest sessions of one workspace."""
     async with context.database.begin() as connection:
         row = await load(connection, person, key, Permission.SEE)
-        found = await lives.sessions_of(connection, row["id"])
-    taken = ("id", "state", "revision", "reason", "environment")
-    return [
-        {
-            **{each: session[each] for each in taken},
-            "size": session["workload"]["hardware"]["name"],
-            "created_at": iso(session["created_at"]),
-            "finished_at": iso(session["finished_at"]),
-        }
-        for session in found
-    ]
+        return [_session(each, key) for each in await lives.sessions_of(connection, row["id"])]
+
+
+async def listing(context: Context, person: Person, states: Collection[str] = (), after: str = "", limit: int = 50) -> JSON:
+    """Sessions of all workspaces that `person` has, newest first; in `states` alone where any are named."""
+    async with context.database.begin() as connection:
+        found = await lives.sessions_of_owners(connection, await owners_of(connection, person), states, after, limit)
+        items = []
+        for session in found:
+            row = await resources.get(connection, session["resource_id"])
+            assert row is not None
+            items.append(_session(session, await key_of(connection, row)))
+    return {"items": items, "next": found[-1]["id"] if len(found) == limit else None}
+
+
+def _session(session: Row, key: Key) -> JSON:
+    return {
+        **{each: session[each] for each in ("id", "state", "revision", "reason", "environment")},
+        "workspace": {"owner": str(key.owner), "name": key.name},
+        "size": session["workload"]["hardware"]["name"],
+        "created_at": iso(session["created_at"]),
+        "finished_at": iso(session["finished_at"]),
+    }
 
 
 def workspace_key(owner: str, name: str) -> Key:
