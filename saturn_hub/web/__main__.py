@@ -57,13 +57,14 @@ async def worker() -> None:
     lease = loops.take_lease(settings.home)
     context = await make_context(settings)
     await asyncio.to_thread(context.database.migrate)
-    await examples.make(context)
     url = urlsplit(os.environ["JUPYTERHUB_SERVICE_URL"])
     server = HTTPServer(make_app(settings, context), xheaders=True)
     server.listen(url.port or 80, url.hostname or "127.0.0.1")
+    making = asyncio.create_task(examples.make(context, settings.images))
     try:
         await loops.run(context)
     finally:
+        making.cancel()
         lease.close()
 
 
