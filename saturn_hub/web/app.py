@@ -16,6 +16,7 @@ from saturn_hub.model import catalog as catalogs
 from saturn_hub.model.resolve import Machine
 from saturn_hub.store.database import Database
 from saturn_hub.web import internal
+from saturn_hub.web.api import openapi
 from saturn_hub.web.api import routes as api
 from saturn_hub.web.pages import handlers as pages
 from saturn_hub.web.pages.environment import make_environment
@@ -68,6 +69,7 @@ def make_app(settings: Settings, context: Context) -> Application:
     auth = HubOAuth(cache_max_age=10)
     routes = [(BASE + path, handler) for path, handler in internal.ROUTES]
     routes += [(f"{BASE}/api/v1{path}", handler) for path, handler in api.ROUTES]
+    routes += [(f"{BASE}/api/openapi.json", openapi.Document)]
     routes += [(f"{BASE}/oauth_callback", HubOAuthCallbackHandler)]
     routes += [(f"{BASE}/static/(.*)", StaticFileHandler, {"path": str(Path(__file__).parent / "static")})]  # type: ignore[list-item]
     routes += [(BASE + path, handler) for path, handler in pages.ROUTES]
