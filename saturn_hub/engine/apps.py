@@ -5,17 +5,18 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from saturn_hub.engine.context import JSON, Context, Key, iso, key_of, load
+from saturn_hub.engine.context import JSON, Context, Key, iso, key_of, load, owners_of
 from saturn_hub.errors import Forbidden, InvalidInput, NotFound
 from saturn_hub.model import recipe as recipes
 from saturn_hub.model.access import Access, Permission, Person, Who, may_open
 from saturn_hub.model.resolve import resolve
 from saturn_hub.model.states import LIVE_VERSION, VersionState
-from saturn_hub.model.workload import Kind, Owner
+from saturn_hub.model.workload import Kind, Owner, OwnerKind
 from saturn_hub.store import journal, lives, people, resources
 from saturn_hub.store.database import Row, new_id
 from saturn_hub.store.tables import app_logins, tokens, versions
@@ -25,10 +26,10 @@ CACHE_SECONDS = 10
 COOKIE_DAYS = 1
 
 
-async def deploy(context: Context, person: Person, key: Key, revision: int | None = None, *, idempotency_key: str = "") -> JSON:
+async def deploy(context: Context, person: Person, key: Key, revision: int | None = None, *, idempotency_key: str = "", like: Row | None = None) -> JSON:
     """Make a version of the current revision (or of `revision`). The one that serves goes on until the new one is healthy.
 
-    With an `idempotency_key` seen before, the version that it made then.
+    With an `idempotency_key` seen before, the version that it made then. With `like`, at that version's commits.
     """
     now, scoped = context.now(), f"{person.id}/{key}/{idempotency_key}" if idempotency_key else ""
     async with context.database.begin() as connection:
@@ -40,6 +41,9 @@ async def deploy(context: Context, person: Person, key: Key, revision: int | Non
             raise NotFound(f"{key} has no revision {revision}.")
         version_id = new_id()
         workload = resolve(recipes.read(found["recipe"]), person, context.catalog, context.machine, folder=f"versions/{version_id}", revision=found["number"])
+        if like:
+            commits = {each["path"]: each.get("commit") for each in like["repositories"] or []}
+            workload = replace(workload, repositories=tuple(replace(each, commit=commits.get(each.path)) for each in workload.repositories))
         values = {
             "id": version_id,
             "resource_id": row["id"],
@@ -59,14 +63,19 @@ async def deploy(context: Context, person: Person, key: Key, revision: int | Non
 
 
 async def roll_back(context: Context, person: Person, key: Key, to: int | None = None) -> JSON:
-    """Serve an earlier version's revision again: that of version `to`, or of the one before."""
-    async with context.database.begin() as connection:
+    """Serve an earlier version again: `to`, or the last that served before the newest. At its revision, and at its commits."""
+    async with context.database.read() as connection:
         row = await load(connection, person, key, Permission.OPERATE)
         found = await lives.versions_of(connection, row["id"])
-    earlier = [each for each in found if (each["number"] == to if to else each["number"] < found[0]["number"])]
-    if not earlier:
-        raise NotFound(f"{key} has no {'version ' + str(to) if to else 'earlier version'}.")
-    return await deploy(context, person, key, earlier[0]["revision"])
+        chosen = await lives.version(connection, row["id"], to) if to else next(_served_before(found), None)
+    if chosen is None:
+        raise NotFound(f"{key} has no {'version ' + str(to) if to else 'earlier version that served'}.")
+    return await deploy(context, person, key, chosen["revision"], like=chosen)
+
+
+def _served_before(found: list[Row]) -> Iterator[Row]:
+    """Versions before the newest that have served, the newest of them first."""
+    return (each for each in found[1:] if each["served_at"])
 
 
 async def stop(context: Context, person: Person, key: Key) -> None:
@@ -75,20 +84,36 @@ async def stop(context: Context, person: Person, key: Key) -> None:
         row = await load(connection, person, key, Permission.OPERATE)
         for version in await lives.versions_of(connection, row["id"]):
             if version["state"] in LIVE_VERSION:
-                await lives.change(connection, versions, version["id"], target="stopped")
+                await lives.change(connection, versions, version["id"], target="stopped", target_at=context.now())
+                await journal.tell(connection, context.now(), row["id"], "version", version["id"], version["state"])
         await journal.note(connection, context.now(), person.name, "app.stop", str(key))
     context.wake.set()
 
 
+async def gallery(context: Context, person: Person) -> list[JSON]:
+    """Apps of others that `person` may open and that serve now: name, owner, address."""
+    async with context.database.read() as connection:
+        mine = await owners_of(connection, person)
+        rows = [each for each in await resources.shared_apps(connection) if (each["owner_kind"], each["owner_id"]) not in mine]
+        names = await people.owner_names(connection, {(each["owner_kind"], each["owner_id"]) for each in rows})
+        found = []
+        for row in rows:
+            owner = Owner(OwnerKind(row["owner_kind"]), names[(row["owner_kind"], row["owner_id"])])
+            if may_open(person, owner, _access(row)):
+                described = {"description": row["recipe"].get("description", ""), "who": row["access"]["who"], "state": VersionState.SERVING}
+                found.append({"name": row["name"], "owner": str(owner), "url": context.app_url(row["host"]), **described})
+    return found
+
+
 async def listing(context: Context, person: Person, key: Key) -> JSON:
-    async with context.database.begin() as connection:
+    async with context.database.read() as connection:
         row = await load(connection, person, key, Permission.SEE)
         return {"items": [_version(context, row, each) for each in await lives.versions_of(connection, row["id"])], "next": None}
 
 
 async def newest_unit(context: Context, person: Person, key: Key) -> str:
     """The backend's name of the newest version, for its log."""
-    async with context.database.begin() as connection:
+    async with context.database.read() as connection:
         row = await load(connection, person, key, Permission.OPERATE)
         found = await lives.versions_of(connection, row["id"])
     if not found:
@@ -111,7 +136,7 @@ async def set_access(context: Context, person: Person, key: Key, document: Mappi
         for index, name in enumerate(access["people"]):
             if await people.by_name(connection, name) is None:
                 raise InvalidInput(f"There is nobody called '{name}'.", path=f"people[{index}]", code="person_unknown")
-        await resources.change(connection, row["id"], access=access)
+        await resources.change(connection, row["id"], access=access, shared=who is not Who.PRIVATE)
         await journal.note(connection, context.now(), person.name, "app.share", str(key), access=access)
     return access
 
@@ -177,7 +202,7 @@ async def redeem(context: Context, host: str, code: str, nonce: str) -> str:
 
 async def decide(context: Context, host: str, cookie: str | None, token: str | None) -> JSON:
     """Who may pass to the app at `host`, and where it is: the gateway's one question."""
-    async with context.database.begin() as connection:
+    async with context.database.read() as connection:
         row = await resources.by_host(connection, host)
         if row is None:
             return _answer(404, f"There is no app at '{host}'.", state="stopped")
@@ -189,11 +214,11 @@ async def decide(context: Context, host: str, cookie: str | None, token: str | N
             if ours or person:
                 return _answer(403, "This app is not shared with you. Ask its owner." if person else "This token does not open this app.", strip=ours)
             return _answer(401, "Sign in to open this app.", login=True)
-        found = await lives.versions_of(connection, row["id"])
-    serving = next((each for each in found if each["state"] == VersionState.SERVING and each["address"]), None)
+        serving = await lives.serving_version(connection, row["id"])
+        newest = None if serving else next(iter(await lives.versions_of(connection, row["id"], 1)), None)
     if serving is None:
-        state = found[0]["state"] if found else "stopped"
-        return _answer(503, found[0]["reason"] if found and found[0]["reason"] else f"The app is {state}.", state=state, cache=1)
+        state = newest["state"] if newest and newest["target"] == "serving" else "stopped"
+        return _answer(503, newest["reason"] if newest and newest["reason"] else f"The app is {state}.", state=state, cache=1)
     return {**_answer(200, "", state="serving", strip=ours), "allow": True, "address": serving["address"], "person": person.name if person else None}
 
 

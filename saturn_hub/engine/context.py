@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from saturn_hub.backends.base import Backend
@@ -18,8 +19,12 @@ from saturn_hub.model.access import Permission, Person, permissions
 from saturn_hub.model.catalog import Catalog
 from saturn_hub.model.resolve import Machine
 from saturn_hub.model.workload import Kind, Owner, OwnerKind
-from saturn_hub.store import people, resources
+from saturn_hub.store import journal, people, resources
 from saturn_hub.store.database import Database, Row
+from saturn_hub.store.tables import app_logins, idempotency
+
+EVENTS_KEPT = timedelta(days=2)
+KEYS_KEPT = timedelta(days=7)
 
 
 def utc_now() -> datetime:
@@ -37,6 +42,8 @@ class Context:
     machine: Machine
     app_url: Callable[[str], str]
     now: Callable[[], datetime] = utc_now
+    # Whether people's passwords and teams are ours to change, or another authenticator's.
+    people_managed: bool = False
     wake: asyncio.Event = field(default_factory=asyncio.Event)
 
     def price(self, size: str) -> Decimal:
@@ -71,7 +78,7 @@ async def load(connection: AsyncConnection, person: Person, key: Key, permission
 
 async def owner_of(connection: AsyncConnection, row: Row) -> Owner:
     """The owner of a resource's row, with the name of now."""
-    names = await people.owner_names(connection)
+    names = await people.owner_names(connection, [(row["owner_kind"], row["owner_id"])])
     return Owner(OwnerKind(row["owner_kind"]), names[(row["owner_kind"], row["owner_id"])])
 
 
@@ -82,20 +89,21 @@ async def key_of(connection: AsyncConnection, row: Row) -> Key:
 async def owners_of(connection: AsyncConnection, person: Person) -> set[tuple[str, str]]:
     """The owners whose things `person` has: themselves and their teams."""
     found = {(str(OwnerKind.PERSON), person.id)}
-    for team in person.teams:
-        found.add((str(OwnerKind.TEAM), await people.team_id(connection, team)))
-    return found
+    return found | {(str(OwnerKind.TEAM), each) for each in await people.team_ids(connection, person.teams)}
+
+
+async def sweep(context: Context) -> None:
+    """Drop rows that no one can use any more."""
+    now = context.now()
+    async with context.database.begin() as connection:
+        await journal.forget_events(connection, now - EVENTS_KEPT)
+        await connection.execute(delete(app_logins).where(app_logins.c.expires_at < now))
+        await connection.execute(delete(idempotency).where(idempotency.c.at < now - KEYS_KEPT))
 
 
 def iso(moment: datetime | None) -> str | None:
     """A time as the API writes it."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z") if moment else None
-
-
-def cost(price_per_hour: str, started_at: datetime, finished_at: datetime | None, now: datetime) -> Decimal:
-    """Money of one span so far."""
-    seconds = max(0.0, ((finished_at or now) - started_at).total_seconds())
-    return Decimal(price_per_hour) * Decimal(str(seconds)) / 3600
 
 
 def money(amount: Decimal) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from saturn_hub.engine.context import JSON, Context, Key, cost, iso, key_of, load, money, owners_of
+from saturn_hub.engine.context import JSON, Context, Key, iso, key_of, load, money, owners_of
 from saturn_hub.errors import Conflict, InvalidInput, NotFound
 from saturn_hub.model import parameters as parameter_model
 from saturn_hub.model import recipe as recipes
@@ -19,6 +19,7 @@ from saturn_hub.model.access import Permission, Person, permissions
 from saturn_hub.model.recipe import Step
 from saturn_hub.model.resolve import resolve, step_workload
 from saturn_hub.model.states import FINAL_RUN, RunState
+from saturn_hub.model.usage import cost
 from saturn_hub.model.workload import Kind, Owner, Workload
 from saturn_hub.store import journal, lives, people, resources, runs
 from saturn_hub.store.database import Row, new_id
@@ -35,6 +36,8 @@ async def start(context: Context, person: Person, key: Key, given: Mapping[str, 
         if scoped and (made := await journal.made_by(connection, scoped)):
             return await _show(context, connection, await _row(connection, made))
         old = await _row(connection, again_of) if again_of else None
+        if old and old["resource_id"] != row["id"]:
+            raise NotFound(f"The job '{key.name}' has no run '{again_of}'.")
         run_id = await make(
             context, connection, row, person, given=given or (old["parameters"] if old else {}), trigger="again" if old else "manual", again=old
         )
@@ -127,13 +130,13 @@ async def cancel(context: Context, person: Person, run_id: str) -> JSON:
 
 
 async def show(context: Context, person: Person, run_id: str) -> JSON:
-    async with context.database.begin() as connection:
+    async with context.database.read() as connection:
         return await _show(context, connection, await visible(connection, person, run_id, Permission.SEE))
 
 
 async def listing(context: Context, person: Person, key: Key, after: str = "", limit: int = 50) -> JSON:
     """Runs of one job, newest first."""
-    async with context.database.begin() as connection:
+    async with context.database.read() as connection:
         row = await load(connection, person, key, Permission.SEE)
         found = await runs.listing(connection, [row["id"]], after, limit)
         return {"items": await describe(context, connection, found, {row["id"]: key}), "next": found[-1]["id"] if len(found) == limit else None}
@@ -141,7 +144,7 @@ async def listing(context: Context, person: Person, key: Key, after: str = "", l
 
 async def mine(context: Context, person: Person, states: Collection[str] = (), after: str = "", limit: int = 50) -> JSON:
     """Runs of all jobs that `person` and their teams have, newest first; in `states` alone where any are named."""
-    async with context.database.begin() as connection:
+    async with context.database.read() as connection:
         found = await runs.of_owners(connection, await owners_of(connection, person), states, after, limit)
         keys = {}
         for resource_id in {each["resource_id"] for each in found}:
@@ -163,7 +166,11 @@ async def visible(connection: AsyncConnection, person: Person, run_id: str, perm
 async def describe(context: Context, connection: AsyncConnection, rows: list[Row], keys: Mapping[str, Key]) -> list[JSON]:
     """Runs as the API gives them."""
     steps = await runs.steps_of(connection, [each["id"] for each in rows])
-    return [_run(context, row, keys[row["resource_id"]], steps[row["id"]]) for row in rows]
+    spent: dict[str, Decimal] = {}
+    for span in await journal.spans_of(connection, [f"{row['id']}/{step['position']}" for row in rows for step in steps[row["id"]]]):
+        run_id = span["subject"].partition("/")[0]
+        spent[run_id] = spent.get(run_id, Decimal(0)) + cost(span["price_per_hour"], span["started_at"], span["finished_at"] or context.now())
+    return [_run(context, row, keys[row["resource_id"]], steps[row["id"]], spent.get(row["id"], Decimal(0))) for row in rows]
 
 
 async def _show(context: Context, connection: AsyncConnection, run: Row) -> JSON:
@@ -172,9 +179,8 @@ async def _show(context: Context, connection: AsyncConnection, run: Row) -> JSON
     return (await describe(context, connection, [run], {row["id"]: await key_of(connection, row)}))[0]
 
 
-def _run(context: Context, run: Row, key: Key, steps: list[Row]) -> JSON:
+def _run(context: Context, run: Row, key: Key, steps: list[Row], spent: Decimal) -> JSON:
     size = run["workload"]["hardware"]["name"]
-    spent = cost(str(context.price(size)), run["started_at"], run["finished_at"], context.now()) if run["started_at"] else Decimal(0)
     taken = ("id", "number", "state", "trigger", "reason", "path", "exit_code", "parameters", "requested_by", "revision", "environment", "again_of")
     return {
         **{name: run[name] for name in taken},

@@ -9,14 +9,16 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from saturn_hub.engine.context import JSON, Context, Key, cost, iso, load, money, owners_of
-from saturn_hub.errors import Conflict, InvalidInput, NotFound, PreconditionFailed
+from saturn_hub.engine.context import JSON, Context, Key, iso, load, money, owners_of
+from saturn_hub.errors import Conflict, InvalidInput, NotFound, PreconditionFailed, Problem
 from saturn_hub.model import recipe as recipes
 from saturn_hub.model.access import Permission, Person
 from saturn_hub.model.recipe import RESERVED_HOSTS, Recipe, ScheduleEntry
 from saturn_hub.model.resolve import resolve
 from saturn_hub.model.schedule import next_time
 from saturn_hub.model.states import LIVE_SESSION, LIVE_VERSION
+from saturn_hub.model.usage import cost
+from saturn_hub.model.usage import money as amount
 from saturn_hub.model.workload import Kind, Owner, OwnerKind
 from saturn_hub.store import journal, lives, people, resources, runs
 from saturn_hub.store.database import Row
@@ -54,9 +56,32 @@ async def save(context: Context, person: Person, document: Mapping[str, Any], *,
     return await show(context, person, Key(recipe.kind, owner, recipe.name))
 
 
+async def check(context: Context, person: Person, document: Mapping[str, Any], *, create: bool) -> list[Problem]:
+    """Every problem that `save` would find with this recipe, a name that is taken among them. Writes nothing."""
+    try:
+        recipe = recipes.read(document)
+    except InvalidInput as error:
+        return [*error.details]
+    problems: list[Problem] = []
+    try:
+        resolve(recipe, person, context.catalog, context.machine)
+    except InvalidInput as error:
+        problems += error.details
+    owner = recipe.owned_by(person.name)
+    async with context.database.read() as connection:
+        owner_id = await people.owner_id(connection, owner)
+        row = await resources.find(connection, recipe.kind, owner.kind, owner_id, recipe.name) if owner_id else None
+        if row is not None and create and not any(each.path == "owner" for each in problems):
+            problems.append(Problem("name_taken", f"{owner} already has a {recipe.kind} called '{recipe.name}'.", "name"))
+        if recipe.kind is Kind.APP and recipe.host and row is None:
+            taken = await resources.taken_hosts(connection, recipe.host)
+            problems += [Problem("host_taken", f"The host '{recipe.host}' is taken.", "host")] if recipe.host in taken else []
+    return problems
+
+
 async def show(context: Context, person: Person, key: Key) -> JSON:
     """One resource as the API gives it."""
-    async with context.database.begin() as connection:
+    async with context.database.read() as connection:
         row = dict(await load(connection, person, key, Permission.SEE))
         revision = await resources.revision(connection, row["id"], row["revision"])
         assert revision is not None
@@ -65,14 +90,14 @@ async def show(context: Context, person: Person, key: Key) -> JSON:
 
 async def listing(context: Context, person: Person, kind: Kind | None = None, *, everyone: bool = False, after: str = "", limit: int = 100) -> JSON:
     """What `person` and their teams have; with `everyone`, what all have (for admins)."""
-    async with context.database.begin() as connection:
+    async with context.database.read() as connection:
         owners = None if everyone and person.admin else await owners_of(connection, person)
         rows = await resources.listing(connection, kind, owners, after, limit)
         return {"items": await describe(context, connection, rows), "next": rows[-1]["id"] if len(rows) == limit else None}
 
 
 async def revisions(context: Context, person: Person, key: Key) -> JSON:
-    async with context.database.begin() as connection:
+    async with context.database.read() as connection:
         row = await load(connection, person, key, Permission.SEE)
         found = await resources.history(connection, row["id"])
     return {
@@ -110,21 +135,25 @@ async def delete(context: Context, person: Person, key: Key, *, expected: int | 
 async def describe(context: Context, connection: AsyncConnection, rows: list[Any]) -> list[JSON]:
     """Rows (with `recipe`) as the API gives them, from a fixed number of queries."""
     ids = [row["id"] for row in rows]
-    names = await people.owner_names(connection)
-    last_runs = await runs.last_of_each(connection, ids)
-    last_sessions = await lives.newest_of_each(connection, sessions, ids)
-    last_versions = await lives.newest_of_each(connection, versions, ids)
-    next_runs = await resources.schedules_of(connection, ids)
-    spent: dict[str, Decimal] = {}
-    for span in await journal.spans(connection):
-        spent[span["resource_id"]] = spent.get(span["resource_id"], Decimal(0)) + cost(
-            span["price_per_hour"], span["started_at"], span["finished_at"], context.now()
-        )
+    kinds = {kind: [row["id"] for row in rows if row["kind"] == kind] for kind in Kind}
+    names = await people.owner_names(connection, {(row["owner_kind"], row["owner_id"]) for row in rows})
+    last_runs = await runs.last_of_each(connection, kinds[Kind.JOB])
+    last_sessions = await lives.newest_of_each(connection, sessions, kinds[Kind.WORKSPACE])
+    last_versions = await lives.newest_of_each(connection, versions, kinds[Kind.APP])
+    next_runs = await resources.schedules_of(connection, kinds[Kind.JOB])
+    now = context.now()
+    spent = {row["id"]: amount(row["spent"]) for row in rows}
+    for span in await journal.open_spans(connection, ids):
+        spent[span["resource_id"]] += cost(span["price_per_hour"], span["started_at"], now)
+    live = [each["unit"] for each in (*last_sessions.values(), *last_versions.values()) if each["state"] in ("starting", "deploying")]
+    statuses = await context.backend.statuses(live) if live else {}
     found = []
     for row in rows:
         life = {Kind.JOB: last_runs, Kind.WORKSPACE: last_sessions, Kind.APP: last_versions}[Kind(row["kind"])].get(row["id"])
         owner = Owner(OwnerKind(row["owner_kind"]), names[(row["owner_kind"], row["owner_id"])])
-        found.append(_resource(context, row, owner, life, next_runs.get(row["id"]), spent.get(row["id"], Decimal(0))))
+        found.append(_resource(context, row, owner, life, next_runs.get(row["id"]), spent[row["id"]]))
+        if life and life["state"] in ("starting", "deploying"):
+            found[-1]["progress"] = statuses[life["unit"]].progress
     return found
 
 
@@ -160,6 +189,8 @@ def _resource(context: Context, row: Row, owner: Owner, life: Row | None, next_r
         else None,
         "next_run_at": iso(next_run),
         "problem": life["reason"] if life else "",
+        # What the preparation of a workspace or version that starts is doing, in words.
+        "progress": "",
         "environment": life["environment"] if life else None,
         "repositories": (life["repositories"] or []) if life else [],
     }
@@ -197,9 +228,13 @@ async def _host(connection: AsyncConnection, recipe: Recipe) -> str:
 
 
 async def _set_schedules(connection: AsyncConnection, now: datetime, row_id: str, recipe: Recipe) -> None:
+    """The schedules of the recipe. One that stays as it was keeps its next time, which may be due this very moment."""
+    before = {each["position"]: each for each in await resources.schedule_rows(connection, row_id)}
     entries = []
     for position, schedule in enumerate(recipe.schedules):
-        entries.append({"position": position, "schedule": schedule.model_dump(mode="json"), "next_at": next_time(schedule, now)})
+        document = schedule.model_dump(mode="json")
+        same = position in before and before[position]["schedule"] == document
+        entries.append({"position": position, "schedule": document, "next_at": before[position]["next_at"] if same else next_time(schedule, now)})
     await resources.set_schedules(connection, row_id, entries)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import islice, takewhile
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
@@ -24,10 +25,11 @@ def due(schedule: ScheduleEntry, first: datetime, now: datetime) -> list[datetim
     With catch_up `none` only a time within the last minute counts, with `last` only the newest, with `all` each of them
     (the newest 100 where there are more).
     """
-    times = [first]
-    while (following := next_time(schedule, times[-1])) and following <= now:
-        times.append(following)
-        times = times[-CATCH_UP_MAXIMUM:]
-    if schedule.catch_up == "none":
-        return [each for each in times if now - each <= timedelta(minutes=1)]
-    return times if schedule.catch_up == "all" else times[-1:]
+    # Read backwards from now, so that a clock that jumped by years costs no more than one that did not.
+    backwards = CronSim(schedule.cron, (now + timedelta(seconds=1)).astimezone(ZoneInfo(schedule.timezone)), reverse=True)
+    wanted = CATCH_UP_MAXIMUM if schedule.catch_up == "all" else 1
+    newest = (each.astimezone(UTC) for each in backwards)
+    times = sorted(takewhile(lambda each: each > first, islice(newest, wanted))) or [first]
+    if first not in times and len(times) < wanted:
+        times.insert(0, first)
+    return [each for each in times if now - each <= timedelta(minutes=1)] if schedule.catch_up == "none" else times

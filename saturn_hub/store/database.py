@@ -22,6 +22,7 @@ from saturn_hub.errors import ConfigurationError
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 # Set on a connection by `journal.tell`: its transaction wrote an event.
 TOLD = "saturn_told"
+READS = "saturn_reads"
 Row = RowMapping
 
 
@@ -65,6 +66,14 @@ class Database:
         if told:
             self.changes.tell()
 
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that only looks: on SQLite it waits for no writer and holds none up."""
+        async with self.engine.connect() as connection:
+            await connection.execution_options(**{READS: True})
+            async with connection.begin():
+                yield connection
+
     def migrate(self) -> None:
         """Bring the schema to this code's version. Raises ConfigurationError where it is newer than the code."""
         config = Config()
@@ -95,4 +104,4 @@ def _sqlite_settings(connection: Any, _record: Any) -> None:
 
 
 def _sqlite_begin(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    connection.exec_driver_sql("BEGIN" if connection.get_execution_options().get(READS) else "BEGIN IMMEDIATE")

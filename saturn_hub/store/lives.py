@@ -6,12 +6,12 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Table, delete, func, insert, select, update
+from sqlalchemy import Select, Table, delete, func, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from saturn_hub.model.states import LIVE_SESSION
+from saturn_hub.model.states import LIVE_SESSION, VersionState
 from saturn_hub.store.database import Row, new_id
-from saturn_hub.store.tables import app_logins, environment_uses, environments, sessions, tokens, versions
+from saturn_hub.store.tables import app_logins, environment_uses, environments, resources, sessions, tokens, versions
 
 
 async def add_version(connection: AsyncConnection, values: Mapping[str, Any]) -> int:
@@ -19,12 +19,24 @@ async def add_version(connection: AsyncConnection, values: Mapping[str, Any]) ->
     number = (
         await connection.execute(select(func.coalesce(func.max(versions.c.number), 0)).where(versions.c.resource_id == values["resource_id"]))
     ).scalar_one() + 1
-    await connection.execute(insert(versions).values(number=number, reason="", **values))
+    await connection.execute(insert(versions).values(number=number, reason="", restarts=0, **values))
     return int(number)
 
 
-async def versions_of(connection: AsyncConnection, resource_id: str) -> list[Row]:
-    return list((await connection.execute(select(versions).where(versions.c.resource_id == resource_id).order_by(versions.c.number.desc()))).mappings())
+async def versions_of(connection: AsyncConnection, resource_id: str, limit: int = 50) -> list[Row]:
+    """The newest versions of an app first."""
+    query = select(versions).where(versions.c.resource_id == resource_id).order_by(versions.c.number.desc()).limit(limit)
+    return list((await connection.execute(query)).mappings())
+
+
+async def version(connection: AsyncConnection, resource_id: str, number: int) -> Row | None:
+    return (await connection.execute(select(versions).where(versions.c.resource_id == resource_id, versions.c.number == number))).mappings().first()
+
+
+async def serving_version(connection: AsyncConnection, resource_id: str) -> Row | None:
+    """The newest version that serves and is to go on."""
+    condition = (versions.c.resource_id == resource_id, versions.c.state == VersionState.SERVING, versions.c.target == "serving")
+    return (await connection.execute(select(versions).where(*condition).order_by(versions.c.number.desc()).limit(1))).mappings().first()
 
 
 async def open_versions(connection: AsyncConnection) -> list[Row]:
@@ -41,14 +53,30 @@ async def sessions_of(connection: AsyncConnection, resource_id: str, limit: int 
     return list((await connection.execute(query)).mappings())
 
 
+async def sessions_of_owners(
+    connection: AsyncConnection, owners: Collection[tuple[str, str]], states: Collection[str] = (), after: str = "", limit: int = 50
+) -> list[Row]:
+    """Sessions of all workspaces of these owners, the newest first; in `states` alone where any are named."""
+    joined = select(sessions).join(resources, resources.c.id == sessions.c.resource_id)
+    query = joined.where(tuple_(resources.c.owner_kind, resources.c.owner_id).in_(list(owners))).order_by(sessions.c.id.desc()).limit(limit)
+    if states:
+        query = query.where(sessions.c.state.in_(list(states)))
+    return list((await connection.execute(query.where(sessions.c.id < after) if after else query)).mappings())
+
+
 async def session_of_unit(connection: AsyncConnection, unit: str) -> Row | None:
     return (await connection.execute(select(sessions).where(sessions.c.unit == unit).order_by(sessions.c.id.desc()).limit(1))).mappings().first()
 
 
 async def newest_of_each(connection: AsyncConnection, table: Table, resource_ids: Collection[str]) -> dict[str, Row]:
     """The newest row of `table` (versions or sessions) of each resource."""
-    newest = select(func.max(table.c.id)).where(table.c.resource_id.in_(list(resource_ids))).group_by(table.c.resource_id)
-    return {row["resource_id"]: row for row in (await connection.execute(select(table).where(table.c.id.in_(newest)))).mappings()}
+    return {row["resource_id"]: row for row in (await connection.execute(newest_rows(table, resource_ids))).mappings()}
+
+
+def newest_rows(table: Table, resource_ids: Collection[str]) -> Select[Any]:
+    """The newest row of `table` of each resource: one look at an index for each, however many rows there are."""
+    newest = select(table.c.id).where(table.c.resource_id == resources.c.id).order_by(table.c.id.desc()).limit(1).correlate(resources).scalar_subquery()
+    return select(table).where(table.c.id.in_(select(newest).where(resources.c.id.in_(list(resource_ids)))))
 
 
 async def add(connection: AsyncConnection, table: Table, **values: Any) -> None:

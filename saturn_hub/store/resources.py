@@ -6,11 +6,11 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, insert, or_, select, tuple_, update
+from sqlalchemy import delete, exists, func, insert, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from saturn_hub.store.database import Row, new_id
-from saturn_hub.store.tables import resources, revisions, schedules
+from saturn_hub.store.tables import resources, revisions, schedules, versions
 
 
 async def find(connection: AsyncConnection, kind: str, owner_kind: str, owner_id: str, name: str) -> Row | None:
@@ -24,6 +24,14 @@ async def get(connection: AsyncConnection, resource_id: str) -> Row | None:
 
 async def by_host(connection: AsyncConnection, host: str) -> Row | None:
     return (await connection.execute(select(resources).where(resources.c.host == host, resources.c.deleted == ""))).mappings().first()
+
+
+async def shared_apps(connection: AsyncConnection, limit: int = 500) -> list[Row]:
+    """Apps that are not private and serve now, with their current recipe, by name."""
+    joined = select(resources, revisions.c.recipe).join(revisions, (revisions.c.resource_id == resources.c.id) & (revisions.c.number == resources.c.revision))
+    serving = exists().where(versions.c.resource_id == resources.c.id, versions.c.state == "serving", versions.c.target == "serving")
+    query = joined.where(resources.c.kind == "app", resources.c.deleted == "", resources.c.shared, serving).order_by(resources.c.name).limit(limit)
+    return list((await connection.execute(query)).mappings())
 
 
 async def listing(connection: AsyncConnection, kind: str | None, owners: Collection[tuple[str, str]] | None, after: str, limit: int) -> list[Row]:
@@ -43,7 +51,9 @@ async def create(connection: AsyncConnection, now: datetime, by: str, values: Ma
     """A new resource with its first revision; its id."""
     resource_id = new_id()
     await connection.execute(
-        insert(resources).values(id=resource_id, revision=0, access={}, created_at=now, created_by=by, updated_at=now, deleted="", **values)
+        insert(resources).values(
+            id=resource_id, revision=0, access={}, shared=False, spent=0, created_at=now, created_by=by, updated_at=now, deleted="", **values
+        )
     )
     await revise(connection, now, by, resource_id, 1, recipe)
     return resource_id
@@ -80,6 +90,10 @@ async def set_schedules(connection: AsyncConnection, resource_id: str, entries: 
         await connection.execute(insert(schedules), [{"resource_id": resource_id, **each} for each in entries])
 
 
+async def schedule_rows(connection: AsyncConnection, resource_id: str) -> list[Row]:
+    return list((await connection.execute(select(schedules).where(schedules.c.resource_id == resource_id))).mappings())
+
+
 async def schedules_of(connection: AsyncConnection, resource_ids: Collection[str]) -> dict[str, datetime]:
     """The next time of each of these jobs that has one."""
     query = (
@@ -93,10 +107,12 @@ async def due_schedules(connection: AsyncConnection, now: datetime, limit: int =
     return list((await connection.execute(select(schedules).where(schedules.c.next_at <= now).order_by(schedules.c.next_at).limit(limit))).mappings())
 
 
-async def move_schedule(connection: AsyncConnection, resource_id: str, position: int, next_at: datetime | None) -> None:
-    await connection.execute(update(schedules).where(schedules.c.resource_id == resource_id, schedules.c.position == position).values(next_at=next_at))
+async def move_schedule(connection: AsyncConnection, resource_id: str, position: int, old: datetime, next_at: datetime | None) -> None:
+    """Set when a schedule is due next, unless somebody edited it since it was read as `old`."""
+    same = (schedules.c.resource_id == resource_id, schedules.c.position == position, schedules.c.next_at == old)
+    await connection.execute(update(schedules).where(*same).values(next_at=next_at))
 
 
-async def next_due(connection: AsyncConnection) -> datetime | None:
-    """When the earliest schedule is due."""
-    return (await connection.execute(select(schedules.c.next_at).where(schedules.c.next_at.is_not(None)).order_by(schedules.c.next_at).limit(1))).scalar()
+async def next_due(connection: AsyncConnection, after: datetime) -> datetime | None:
+    """When the earliest schedule after `after` is due."""
+    return (await connection.execute(select(schedules.c.next_at).where(schedules.c.next_at > after).order_by(schedules.c.next_at).limit(1))).scalar()

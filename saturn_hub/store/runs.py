@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from saturn_hub.model.states import FINAL_RUN
 from saturn_hub.store.database import Row
-from saturn_hub.store.tables import runs, steps
+from saturn_hub.store.lives import newest_of_each
+from saturn_hub.store.tables import resources, runs, steps
 
 
 async def create(connection: AsyncConnection, values: Mapping[str, Any], its_steps: list[dict[str, Any]]) -> None:
     """A run with its steps. A second one of the same schedule and time violates the table's unique constraint."""
     number = (await connection.execute(select(func.coalesce(func.max(runs.c.number), 0)).where(runs.c.resource_id == values["resource_id"]))).scalar_one() + 1
     await connection.execute(insert(runs).values(number=number, cancel=False, reason="", path="", **values))
-    await connection.execute(insert(steps), [{"run_id": values["id"], "reason": "", **each} for each in its_steps])
+    await connection.execute(insert(steps), [{"run_id": values["id"], "reason": "", "path": "", **each} for each in its_steps])
 
 
 async def get(connection: AsyncConnection, run_id: str) -> Row | None:
@@ -42,11 +44,26 @@ async def listing(connection: AsyncConnection, resource_ids: Collection[str], af
     return list((await connection.execute(query.where(runs.c.id < after) if after else query)).mappings())
 
 
+async def of_owners(
+    connection: AsyncConnection, owners: Collection[tuple[str, str]], states: Collection[str] = (), after: str = "", limit: int = 50
+) -> list[Row]:
+    """Runs of all jobs of these owners, the newest first; in `states` alone where any are named."""
+    joined = select(runs).join(resources, resources.c.id == runs.c.resource_id)
+    query = joined.where(tuple_(resources.c.owner_kind, resources.c.owner_id).in_(list(owners))).order_by(runs.c.id.desc()).limit(limit)
+    if states:
+        query = query.where(runs.c.state.in_(list(states)))
+    return list((await connection.execute(query.where(runs.c.id < after) if after else query)).mappings())
+
+
 async def last_of_each(connection: AsyncConnection, resource_ids: Collection[str]) -> dict[str, Row]:
     """The newest run of each of these jobs."""
-    newest = select(func.max(runs.c.id)).where(runs.c.resource_id.in_(list(resource_ids))).group_by(runs.c.resource_id)
-    rows = (await connection.execute(select(runs).where(runs.c.id.in_(newest)))).mappings()
-    return {row["resource_id"]: row for row in rows}
+    return await newest_of_each(connection, runs, resource_ids)
+
+
+async def unrecorded(connection: AsyncConnection, since: datetime, limit: int = 50) -> list[Row]:
+    """Runs that ended after `since` and whose environment is not kept yet, the newest first."""
+    condition = (runs.c.environment.is_(None), runs.c.started_at.is_not(None), runs.c.finished_at > since)
+    return list((await connection.execute(select(runs).where(*condition).order_by(runs.c.id.desc()).limit(limit))).mappings())
 
 
 async def change(connection: AsyncConnection, run_id: str, **values: Any) -> None:

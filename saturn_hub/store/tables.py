@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, Column, DateTime, ForeignKey, Index, Integer, MetaData, String, Table, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Boolean, Column, DateTime, ForeignKey, Index, Integer, MetaData, String, Table, UniqueConstraint
 from sqlalchemy.types import TypeDecorator
 
 metadata = MetaData(naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s"})
@@ -33,7 +33,15 @@ def _resource() -> Column[str]:
 
 
 people = Table(
-    "people", metadata, _id(), Column("name", String(255), nullable=False, unique=True), Column("admin", Boolean, nullable=False), Column("seen_at", Moment)
+    "people",
+    metadata,
+    _id(),
+    Column("name", String(255), nullable=False, unique=True),
+    Column("admin", Boolean, nullable=False),
+    Column("disabled", Boolean, nullable=False, default=False),
+    # When the hub was seen to know them no more; what is theirs stays.
+    Column("removed_at", Moment),
+    Column("seen_at", Moment),
 )
 teams = Table("teams", metadata, _id(), Column("name", String(255), nullable=False, unique=True))
 memberships = Table(
@@ -49,10 +57,14 @@ resources = Table(
     Column("name", String(30), nullable=False),
     Column("revision", Integer, nullable=False),
     Column("access", JSON, nullable=False),
+    # Whether `access` lets anybody in besides the owner: what a gallery looks for.
+    Column("shared", Boolean, nullable=False, default=False, index=True),
     Column("host", String(63), unique=True),
     Column("created_at", Moment, nullable=False),
     Column("created_by", String(255), nullable=False),
     Column("updated_at", Moment, nullable=False),
+    # What its ended spans have cost, in billionths of the currency: kept here, so that a list adds up no spans.
+    Column("spent", BigInteger, nullable=False, default=0),
     # The row's own id once it is deleted, so that the name is free again.
     Column("deleted", String(26), nullable=False, default=""),
     UniqueConstraint("kind", "owner_kind", "owner_id", "name", "deleted"),
@@ -101,6 +113,7 @@ runs = Table(
     UniqueConstraint("resource_id", "schedule", "scheduled_for"),
     UniqueConstraint("resource_id", "number"),
     Index("ix_runs_state", "state"),
+    Index("ix_runs_resource_id_id", "resource_id", "id"),
 )
 steps = Table(
     "steps",
@@ -113,6 +126,7 @@ steps = Table(
     Column("unit", String(80), nullable=False),
     Column("state", String(12), nullable=False),
     Column("reason", String(2000), nullable=False, default=""),
+    Column("path", String(300), nullable=False, default=""),
     Column("exit_code", Integer),
     Column("started_at", Moment),
     Column("finished_at", Moment),
@@ -130,12 +144,19 @@ versions = Table(
     Column("unit", String(80), nullable=False),
     Column("reason", String(2000), nullable=False, default=""),
     Column("address", JSON),
+    # How often its command ended by itself and was started again, since it last served for long.
+    Column("restarts", Integer, nullable=False, default=0),
+    # When this try to deploy it began, when it last began to serve, and when its target changed.
+    Column("tried_at", Moment),
+    Column("served_at", Moment),
+    Column("target_at", Moment),
     Column("environment", String(64)),
     Column("repositories", JSON),
     Column("created_at", Moment, nullable=False),
     Column("created_by", String(255), nullable=False),
     Column("finished_at", Moment),
     UniqueConstraint("resource_id", "number"),
+    Index("ix_versions_resource_id_id", "resource_id", "id"),
 )
 sessions = Table(
     "sessions",
@@ -151,6 +172,7 @@ sessions = Table(
     Column("repositories", JSON),
     Column("created_at", Moment, nullable=False),
     Column("finished_at", Moment),
+    Index("ix_sessions_resource_id_id", "resource_id", "id"),
 )
 environments = Table(
     "environments", metadata, Column("digest", String(64), primary_key=True), Column("record", JSON, nullable=False), Column("taken_at", Moment, nullable=False)
@@ -177,6 +199,9 @@ usage = Table(
     Column("price_per_hour", String(30), nullable=False),
     Column("started_at", Moment, nullable=False),
     Column("finished_at", Moment, index=True),
+    # What it cost, in billionths of the currency, once it has ended.
+    Column("amount", BigInteger),
+    Index("ix_usage_owner_id_started_at", "owner_id", "started_at"),
 )
 tokens = Table(
     "tokens",
@@ -224,7 +249,4 @@ idempotency = Table(
     Column("key", String(300), primary_key=True),
     Column("subject", String(40), nullable=False),
     Column("at", Moment, nullable=False),
-)
-oauth_states = Table(
-    "oauth_states", metadata, Column("state", String(300), primary_key=True), Column("data", JSON, nullable=False), Column("expires_at", Moment, nullable=False)
 )
