@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import math
 import os
-import subprocess
+import random
+import resource
+import signal
 import time
 from pathlib import Path
 
 CGROUPS = Path("/sys/fs/cgroup")
-CLONE_NEWNS = 0x00020000
-PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38
+CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWPID = 0x00020000, 0x08000000, 0x20000000
+MS_NOSUID, MS_NODEV, MS_BIND, MS_REC, MS_PRIVATE = 2, 4, 4096, 16384, 1 << 18
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 36, 38
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -48,6 +53,18 @@ def members(groups: list[Path]) -> list[int]:
         return []
 
 
+def end_members(groups: list[Path]) -> None:
+    """Kill what is in the group until nothing is: what forks meanwhile is met in the next round."""
+    for _ in range(200):
+        pids = members(groups)
+        if not pids:
+            return
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.005)
+
+
 def ran_out_of_memory(groups: list[Path]) -> bool:
     """Whether the kernel killed something of the group for its limit."""
     for file in ("memory.events", "memory.oom_control"):
@@ -73,34 +90,56 @@ def remove(groups: list[Path]) -> None:
                 time.sleep(0.01)
 
 
-def private_world(folder: Path, name: str, uid: int, home: str, kept: list[str]) -> None:
+def hold_to_cores(cpu: float) -> None:
+    """Without cgroups: stay on as many cores as the size has, rounded up. Which ones is chance, so that units spread."""
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, random.sample(cores, min(len(cores), max(1, math.ceil(cpu)))))
+
+
+def private_world(folder: Path, name: str, uid: int, home: str, kept: list[str], hidden: list[str]) -> None:
     """A mount namespace with its own /tmp and /dev/shm, an account for the uid, and only its own processes in /proc.
 
-    Of the machine's /tmp only the folders in `kept` stay to be seen, for an installation that lives there.
+    Of the machine's /tmp only the folders in `kept` stay to be seen, for an installation that lives there; the devices in
+    `hidden` (other people's GPUs) read as empty.
     """
-    if libc.unshare(CLONE_NEWNS):
+    if libc.unshare(CLONE_NEWNS | CLONE_NEWIPC):
         raise OSError(ctypes.get_errno(), "a mount namespace cannot be made")
-    (folder / "passwd").write_text(Path("/etc/passwd").read_text() + f"{name}:x:{uid}:{uid}::{home}:/bin/bash\n")
-    (folder / "group").write_text(Path("/etc/group").read_text() + f"{name}:x:{uid}:\n")
-    mounts = [["--make-rprivate", "/"]]
+    for file, line in (("passwd", f"{name}:x:{uid}:{uid}::{home}:/bin/bash\n"), ("group", f"{name}:x:{uid}:\n")):
+        if not (folder / file).exists():
+            (folder / file).write_text(Path("/etc", file).read_text() + line)
+    mount("none", "/", flags=MS_REC | MS_PRIVATE)
     for each in kept:
-        if each.startswith("/tmp/"):
-            (folder / each[1:]).mkdir(parents=True, exist_ok=True)
-            mounts.append(["--rbind", each, str(folder / each[1:])])
-    mounts += [
-        ["--bind", str(folder / "passwd"), "/etc/passwd"],
-        ["--bind", str(folder / "group"), "/etc/group"],
-        ["--rbind", str(folder / "tmp"), "/tmp"],
-        ["-t", "tmpfs", "-o", "mode=1777,nosuid,nodev", "tmpfs", "/dev/shm"],
-        ["-t", "proc", "-o", "hidepid=2", "proc", "/proc"],
-    ]
-    subprocess.run(["sh", "-ec", "\n".join("mount " + " ".join(f"'{word}'" for word in words) for words in mounts)], check=True)
+        # Made when the unit was, so that root never makes a folder where a person may have left a link.
+        if each.startswith("/tmp/") and (folder / each[1:]).is_dir():
+            mount(each, str(folder / each[1:]), flags=MS_BIND | MS_REC)
+    mount(str(folder / "passwd"), "/etc/passwd", flags=MS_BIND)
+    mount(str(folder / "group"), "/etc/group", flags=MS_BIND)
+    mount(str(folder / "tmp"), "/tmp", flags=MS_BIND | MS_REC)
+    mount("tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777")
+    mount("proc", "/proc", "proc", options="hidepid=2")
+    for each in hidden:
+        mount("/dev/null", each, flags=MS_BIND)
 
 
-def become(uid: int) -> None:
-    """Drop to `uid` for good, and die with the parent."""
-    os.setgroups([])
-    os.setresgid(uid, uid, uid)
-    os.setresuid(uid, uid, uid)
-    libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+def mount(source: str, target: str, kind: str | None = None, flags: int = 0, options: str | None = None) -> None:
+    """mount(2). Raises OSError with what was to be mounted where."""
+    words = [each.encode() if each is not None else None for each in (source, target, kind)]
+    if libc.mount(*words, ctypes.c_ulong(flags), options.encode() if options else None):
+        number = ctypes.get_errno()
+        raise OSError(number, f"{source} cannot be mounted on {target}: {os.strerror(number)}")
+
+
+def become(uid: int | None) -> None:
+    """Drop to `uid` for good (None: stay who we are), gain nothing by setuid programs, leave no core, and die with the parent."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if uid is not None:
+        os.setgroups([])
+        os.setresgid(uid, uid, uid)
+        os.setresuid(uid, uid, uid)
+        libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     libc.prctl(PR_SET_PDEATHSIG, 9, 0, 0, 0)
+
+
+def adopt_orphans() -> None:
+    """Be the parent of descendants whose own have gone, so that nothing of a unit gets out of sight."""
+    libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)

@@ -1,4 +1,4 @@
-"""Records what the work runs on: `record.py OUTPUT_FOLDER CODE_FOLDER`, in the work's own environment variables."""
+"""Says what the work runs on: `record.py CODE_FOLDER [REPOSITORY…]`, in the work's own environment variables, as JSON on its output."""
 
 from __future__ import annotations
 
@@ -11,14 +11,21 @@ import sys
 from datetime import datetime, timezone
 from pathlib import Path
 
-PYTHON = "import importlib.metadata as m, json; print(json.dumps({d.metadata['Name']: d.version for d in list(m.distributions())[::-1] if d.metadata['Name']}))"
-R = 'p <- installed.packages()[, c("Package", "Version"), drop = FALSE]; cat(paste(p[, 1], p[, 2], sep = "\\t"), sep = "\\n")'
+PYTHON = (
+    "import importlib.metadata as m, json, platform;"
+    "found = [(d.metadata['Name'], d.version) for d in m.distributions()][::-1];"
+    "print(json.dumps([platform.python_version(), {name: version for name, version in found if name}]))"
+)
+R = (
+    'cat(format(getRversion()), "\\n", sep = ""); p <- installed.packages()[, c("Package", "Version"), drop = FALSE];'
+    'p <- p[!duplicated(p[, 1]), , drop = FALSE]; cat(paste(p[, 1], p[, 2], sep = "\\t"), sep = "\\n")'
+)
 
 
 def said(*words: str) -> str:
     """What a command prints; nothing where it is missing or fails."""
     try:
-        return subprocess.run(words, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL).stdout.strip()
+        return subprocess.run(words, capture_output=True, text=True, timeout=50, stdin=subprocess.DEVNULL).stdout.strip()
     except (OSError, subprocess.TimeoutExpired):
         return ""
 
@@ -27,49 +34,60 @@ def table(text: str) -> dict[str, str]:
     return dict(sorted(line.split("\t", 1) for line in text.splitlines() if "\t" in line))
 
 
-def take(code: Path) -> dict:
+def take(code: Path, paths: list[str]) -> dict:
     """The whole record."""
     release = platform.freedesktop_os_release() if os.path.exists("/etc/os-release") else {}
-    python = said("python", "-c", PYTHON) if shutil.which("python") else ""
-    interpreters = [
-        ("python", said("python", "-c", "import platform; print(platform.python_version())")),
-        ("R", said("Rscript", "-e", "cat(format(getRversion()))")),
-    ]
-    conda = json.loads(said("conda", "list", "--json") or "[]") if shutil.which("conda") else []
+    python, packages = json.loads(said("python", "-c", PYTHON) or '["", {}]')
+    r, _, r_packages = said("Rscript", "--default-packages=utils", "-e", R).partition("\n")
+    julia = said("julia", "--version").removeprefix("julia version ")
+    conda = json.loads(said("conda", "list", "--json") or "[]")
+    found = dict.fromkeys([*paths, *(os.path.relpath(root, code) for root in checkouts(code))])
     return {
         "schema": 1,
-        "os": {
-            "id": release.get("ID", ""),
-            "version": release.get("VERSION_ID", ""),
-            "packages": table(said("dpkg-query", "-W", "-f", "${Package}\\t${Version}\\n")),
-        },
+        "os": {"id": release.get("ID", ""), "version": release.get("VERSION_ID", ""), "packages": debian()},
         "hardware": {
             "cpu_model": cpu_model(),
             "cores": os.cpu_count(),
             "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-            "gpus": said("nvidia-smi", "-L").splitlines(),
+            "gpus": said("nvidia-smi", "-L").splitlines() if os.environ.get("CUDA_VISIBLE_DEVICES") else [],
         },
-        "interpreters": [{"name": name, "version": version, "path": shutil.which(name) or ""} for name, version in interpreters if version],
-        "python": json.loads(python or "{}"),
+        "interpreters": [
+            {"name": name, "version": version, "path": shutil.which(program) or ""}
+            for name, program, version in (("python", "python", python), ("R", "Rscript", r), ("julia", "julia", julia))
+            if version
+        ],
+        "python": packages,
         "conda": {each["name"]: each["version"] for each in conda},
-        "r": table(said("Rscript", "-e", R)) if shutil.which("Rscript") else {},
-        "repositories": [repository(code, Path(root)) for root, folders, _ in walk(code) if ".git" in folders],
+        "r": table(r_packages),
+        "repositories": [each for path in found if (each := repository(code, path))],
         "taken_at": datetime.now(timezone.utc).isoformat(),
     }
 
 
-def walk(code: Path):
-    """Folders down to two below `code`, enough to find the checkouts and cheap in a large tree."""
+def debian() -> dict[str, str]:
+    """Debian's packages as `dpkg-query -W` names them; the machine's own architecture goes without saying."""
+    native = said("dpkg", "--print-architecture")
+    return {name.removesuffix(f":{native}"): version for name, version in table(said("dpkg-query", "-W")).items()}
+
+
+def checkouts(code: Path) -> list[str]:
+    """Folders down to two below `code` that are checkouts, also those that a person cloned by hand."""
+    found = []
     for root, folders, files in os.walk(code):
-        yield root, list(folders), files
+        if ".git" in folders or ".git" in files:
+            found.append(root)
         deep = len(Path(root).relative_to(code).parts) >= 2
-        folders[:] = [] if deep or ".git" in folders else [each for each in folders if not each.startswith(".")]
+        folders[:] = [] if deep or root in found else [each for each in folders if not each.startswith(".")]
+    return sorted(found)
 
 
-def repository(code: Path, folder: Path) -> dict:
-    git = ("git", "-C", str(folder))
-    commit, dirty = said(*git, "rev-parse", "HEAD"), bool(said(*git, "status", "--porcelain"))
-    return {"path": str(folder.relative_to(code)), "url": said(*git, "remote", "get-url", "origin"), "commit": commit, "dirty": dirty}
+def repository(code: Path, path: str) -> dict | None:
+    git = ("git", "-C", str(code / path))
+    commit = said(*git, "rev-parse", "HEAD")
+    url = said(*git, "remote", "get-url", "origin")
+    user, at, rest = url.partition("@")
+    url = f"{user.partition('://')[0]}://{rest}" if at and "://" in user else url
+    return {"path": path, "url": url, "commit": commit, "dirty": bool(said(*git, "status", "--porcelain"))} if commit else None
 
 
 def cpu_model() -> str:
@@ -78,7 +96,4 @@ def cpu_model() -> str:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-    from prepare import write_whole
-
-    write_whole(Path(sys.argv[1]) / "environment.json", json.dumps(take(Path(sys.argv[2]))))
+    json.dump(take(Path(sys.argv[1]), sys.argv[2:]), sys.stdout)

@@ -70,7 +70,7 @@ class Backend(Protocol):
         """Drop what is kept of an ended unit, so that the name is free again. The work's folder stays."""
 
     async def statuses(self, names: Collection[str] | None = None) -> dict[str, Status]:
-        """The status of each name (GONE for those unknown), or of all units, from one bulk look."""
+        """The status of each name (GONE for those unknown), or of all that live, from one bulk look. Costs nothing for what has ended."""
 
     def watch(self) -> AsyncIterator[str]:
         """Names whose status may have changed, as it happens. A hint: `statuses` stays the truth."""
@@ -82,7 +82,10 @@ class Backend(Protocol):
         """Host and port where a unit that listens can be reached from the gateway, None while there is none."""
 
     async def environment(self, name: str, *, fresh: bool = False) -> dict[str, Any] | None:
-        """The newest environment record of a unit (see `model.environment`), None while there is none. `fresh` takes one now."""
+        """The environment record of a unit (see `model.environment`): the newest, waiting for the one of its start; `fresh` takes one now.
+
+        None where there is none, or no such unit. Raises BackendUnavailable where one could not be taken.
+        """
 
     async def capacity(self) -> Capacity:
         """What there is and what is free."""

@@ -47,6 +47,7 @@ def resolve(recipe: Recipe, person: Person, catalog: Catalog, machine: Machine =
         folder=folder,
         command=("sh", "-c", recipe.command) if recipe.command else (),
         notebook=recipe.notebook,
+        parameter_types={name: each.type for name, each in recipe.parameters.items()},
         repositories=tuple(Checkout(each.url, each.reference, each.folder) for each in recipe.repositories),
         pip=tuple(recipe.packages.pip),
         environment_variables=dict(recipe.environment_variables),

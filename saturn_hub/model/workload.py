@@ -93,6 +93,8 @@ class Workload:
     command: tuple[str, ...] = ()
     notebook: str = ""
     parameters: Mapping[str, str] = field(default_factory=dict)
+    # The type that the recipe declares for each, so that a notebook gets a number and not its text.
+    parameter_types: Mapping[str, str] = field(default_factory=dict)
     repositories: tuple[Checkout, ...] = ()
     pip: tuple[str, ...] = ()
     environment_variables: Mapping[str, str] = field(default_factory=dict)

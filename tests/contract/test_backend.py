@@ -38,7 +38,8 @@ def backend() -> Iterator[LocalBackend]:
 
 def work(command: str, *, owner: str = "ada", folder: str = "runs/1", memory: int = 512 * 2**20, **more) -> Workload:
     hardware = Hardware("small", 1, memory, 0, "medium")
-    return Workload(Kind.JOB, "x", Owner.parse(owner), hardware, Software("local", "1"), folder, ("sh", "-c", command), **more)
+    more = {"kind": Kind.JOB, "command": ("sh", "-c", command), **more}
+    return Workload(name="x", owner=Owner.parse(owner), hardware=hardware, software=Software("local", "1"), folder=folder, **more)
 
 
 async def until(backend: LocalBackend, name: str, phase: Phase = Phase.ENDED) -> Status:
@@ -171,12 +172,12 @@ async def test_changes_of_a_persons_own_are_never_touched_when_the_branch_moves(
     from saturn_hub.backends.local.owners import uid_of
 
     wanted = (Checkout(f"file://{origin}", "main", "code"),)
-    first = git("rev-parse", "HEAD", folder=origin)
-    status, log = await run(backend, "a", "cd code && git status --porcelain && echo mine > file", repositories=wanted)
+    first, place = git("rev-parse", "HEAD", folder=origin), {"kind": Kind.WORKSPACE, "folder": "workspaces/1"}
+    status, log = await run(backend, "a", "cd code && git status --porcelain && echo mine > file", repositories=wanted, **place)
     assert (status.exit_code, log, status.repositories[0]["commit"]) == (0, "", first)
     (origin / "file").write_text("two\n")
     second = commit(origin, uid_of(backend.home, Owner.parse("ada")))
-    status, log = await run(backend, "b", "cat code/file", repositories=wanted)
+    status, log = await run(backend, "b", "cat code/file", repositories=wanted, **place)
     assert log == "mine\n"
     assert first[:12] in status.repositories[0]["message"]
     assert second[:12] in status.repositories[0]["message"]

@@ -7,59 +7,84 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Collection
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from saturn_hub.backends.base import Capacity, Phase, Status
-from saturn_hub.backends.local import firewall
+from saturn_hub.agent import isolate
+from saturn_hub.backends.base import Capacity, Status
+from saturn_hub.backends.local import firewall, gpus
+from saturn_hub.backends.local.live import Live, Reservation
 from saturn_hub.backends.local.owners import own, uid_of
-from saturn_hub.backends.local.process import Process, send, tree
+from saturn_hub.backends.local.ports import free_port, listens
+from saturn_hub.backends.local.process import send, tagged
+from saturn_hub.backends.local.reading import end_of, process_of, read_json, status_of
 from saturn_hub.backends.local.settings import AGENT, settings_of
+from saturn_hub.backends.local.watching import changes
 from saturn_hub.errors import BackendUnavailable, ImageUnavailable, OutOfCapacity
 from saturn_hub.model.workload import Workload
 
-POLL_SECONDS = 0.05
+POLL_SECONDS = 0.01
+FOLLOW_SECONDS = 0.1
 RECORDED_SECONDS = 30
+RECORD_SECONDS = 90
 
 
 class LocalBackend:
-    """Runs workloads as processes of this machine. `home` is SATURN_HOME, `images` holds the prepared prefixes."""
+    """Runs workloads as processes of this machine. `home` is SATURN_HOME, `images` holds the prepared prefixes.
 
-    def __init__(self, home: Path, images: Path) -> None:
-        self.home, self.images = home.resolve(), images.resolve()
+    Without `cgroups`, or where none can be written, units are held to their size by sampling.
+    """
+
+    def __init__(self, home: Path, images: Path, *, cgroups: bool = True) -> None:
+        self.home, self.images, self.cgroups = home.resolve(), images.resolve(), cgroups
         self.work = self.home / "work"
         self.work.mkdir(parents=True, exist_ok=True)
-        (self.home / "environments").mkdir(exist_ok=True)
+        (self.home / "environments").mkdir(exist_ok=True, mode=0o711)
+        self.live = Live(self.home)
 
     async def start(self, name: str, workload: Workload) -> None:
         folder = self.work / name
         if not (folder / "workload.json").exists():
-            self._check(workload)
-            self._make(folder, name, workload)
+            await asyncio.to_thread(self._reserve, name, workload)
         if not (folder / "process.json").exists() and not (folder / "status.json").exists():
             self._launch(folder)
             await self._recorded(folder)
 
-    def _check(self, workload: Workload) -> None:
+    def _reserve(self, name: str, workload: Workload) -> None:
+        """Under the lock of all who start units: see that there is room, write down what is taken, and make the unit."""
         prefix = self.images / workload.software.name
         if not (prefix / "bin" / "python").exists():
             raise ImageUnavailable(f"The image '{workload.software.name}' is not installed here yet. Its card says how.", path="image")
-        free, wanted = self._capacity(), workload.hardware
-        if wanted.memory_bytes > free.free_memory_bytes:
-            raise OutOfCapacity(
-                f"The size '{wanted.name}' needs {wanted.memory_bytes / 2**30:.3g} GiB of memory and {free.free_memory_bytes / 2**30:.3g} GiB are free here.",
-                path="size",
-            )
-        if wanted.gpu > free.free_gpu:
-            raise OutOfCapacity(f"The size '{wanted.name}' needs {wanted.gpu} GPU and {free.free_gpu} are free here.", path="size")
+        with self.live.locked():
+            if (self.work / name / "workload.json").exists():
+                return
+            self._drop_ended()
+            given = self._take(workload)
+            self.live.add(name, given)
+            self._make(self.work / name, name, workload, given)
 
-    def _make(self, folder: Path, name: str, workload: Workload) -> None:
+    def _drop_ended(self) -> None:
+        for name in self.live.names():
+            if not (self.work / name / "workload.json").exists() or end_of(self.work / name) is not None:
+                self._settle(name)
+
+    def _take(self, workload: Workload) -> Reservation:
+        """What of the machine the workload gets. Raises OutOfCapacity. CPU is shared, so it is not counted."""
+        taken, wanted = self.live.reservations().values(), workload.hardware
+        free = _memory_bytes() - sum(each.memory_bytes for each in taken)
+        if wanted.memory_bytes > free:
+            message = f"The size '{wanted.name}' needs {wanted.memory_bytes / 2**30:.3g} GiB of memory and {max(0, free) / 2**30:.3g} GiB are free here."
+            raise OutOfCapacity(message, path="size")
+        numbers = gpus.free({number for each in taken for number in each.gpus}) if wanted.gpu else []
+        if wanted.gpu > len(numbers):
+            raise OutOfCapacity(f"The size '{wanted.name}' needs {wanted.gpu} GPU and {len(numbers)} are free here.", path="size")
+        return Reservation(wanted.memory_bytes, tuple(numbers[: wanted.gpu]))
+
+    def _make(self, folder: Path, name: str, workload: Workload, given: Reservation) -> None:
         uid = uid_of(self.home, workload.owner)
         for parent in (self.home / "homes", (self.home / "homes" / workload.folder).parent):
             parent.mkdir(parents=True, exist_ok=True)
@@ -72,77 +97,90 @@ class LocalBackend:
             own(part / each, uid)
         for each in ("log", "progress.jsonl"):
             (part / each).touch(mode=0o600)
-            if uid is not None:
-                os.chown(part / each, uid, uid)
+        if uid is not None:
+            # Programs open their output again by /dev/stdout. The folder is ours, so no link can be put in its place.
+            os.chown(part / "log", uid, uid)
         port = free_port() if workload.listens else None
         if port is not None and uid is not None:
             firewall.allow(self.home, port, uid)
-        order = {"workload": workload.to_json(), "settings": settings_of(self.home, self.images, name, workload, uid, port)}
+        settings = settings_of(self.home, self.images, name, workload, uid, port, given.gpus, cgroups=self.cgroups)
+        for each in settings["kept"]:
+            if uid is not None and each.startswith("/tmp/"):
+                (part / each[1:]).mkdir(parents=True, exist_ok=True)
         with open(os.open(part / "workload.json", os.O_CREAT | os.O_WRONLY, 0o600), "w") as file:
-            json.dump(order, file)
+            json.dump({"workload": workload.to_json(), "settings": settings}, file)
         part.rename(folder)
 
     def _launch(self, folder: Path) -> None:
         """Start the launcher. It writes down which process it is, under a lock: of two, the second ends at once."""
         with open(folder / "log", "ab") as log:
-            command = [sys.executable, "-I", "-S", str(AGENT / "launch.py"), str(folder)]
-            child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/")
+            child = subprocess.Popen(_agent(folder), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/")
         # Somebody has to collect the launcher when it ends; a daemon thread holds up no exit of ours.
         threading.Thread(target=child.wait, daemon=True).start()
 
     async def _recorded(self, folder: Path) -> None:
         """Until the launcher has written down which process it is. Raises BackendUnavailable, after which a repeat starts it again."""
-        loop = asyncio.get_running_loop()
-        until = loop.time() + RECORDED_SECONDS
-        while not (folder / "process.json").exists():
-            if loop.time() > until:
-                raise BackendUnavailable(f"The launcher of '{folder.name}' did not start in {RECORDED_SECONDS} seconds.")
-            await asyncio.sleep(0.005)
+        if not await _until((folder / "process.json").exists, RECORDED_SECONDS):
+            raise BackendUnavailable(f"The launcher of '{folder.name}' did not start in {RECORDED_SECONDS} seconds.")
 
     async def stop(self, name: str, grace_seconds: float = 10) -> None:
         folder = self.work / name
-        process = _process(folder)
-        if process is None or not process.alive:
+        process = process_of(folder)
+        if process is None or end_of(folder) is not None:
+            await asyncio.to_thread(self._has_ended, name)
             return
         send([process.pid], signal.SIGTERM)
-        if not await self._ended(process, grace_seconds):
+        if not await self._ended(folder, grace_seconds):
             send([process.pid], signal.SIGUSR1)
-            if not await self._ended(process, 5):
-                send([*tree(process.pid), process.pid], signal.SIGKILL)
-                await self._ended(process, 5)
+            if not await self._ended(folder, 5):
+                send([process.pid], signal.SIGKILL)
+                await self._ended(folder, 5)
+        await asyncio.to_thread(self._has_ended, name)
 
     async def forget(self, name: str) -> None:
+        await asyncio.to_thread(self._forget, name)
+
+    def _forget(self, name: str) -> None:
         folder = self.work / name
-        if folder.exists():
-            settings = json.loads((folder / "workload.json").read_text())["settings"]
-            if settings["port"] is not None and settings["uid"] is not None:
-                firewall.release(self.home, settings["port"], settings["uid"])
-            shutil.rmtree(folder)
+        with self.live.locked():
+            self._settle(name)
+            order = read_json(folder / "workload.json")
+            if order and order["settings"]["port"] is not None and order["settings"]["uid"] is not None:
+                firewall.release(self.home, order["settings"]["port"], order["settings"]["uid"])
+            shutil.rmtree(folder, ignore_errors=True)
 
     async def statuses(self, names: Collection[str] | None = None) -> dict[str, Status]:
-        known = {each.name for each in self.work.iterdir() if not each.name.startswith(".")}
-        return {name: self._status(self.work / name) if name in known else Status(Phase.GONE) for name in (known if names is None else names)}
+        return {name: status_of(self.work / name) for name in (self.live.names() if names is None else names)}
 
-    async def watch(self) -> AsyncIterator[str]:
-        """Names whose unit has moved on, from a look at small files; a pause that no person notices."""
-        seen: dict[str, tuple[int, bool, bool]] = {}
-        while True:
-            for folder in self.work.iterdir():
-                if folder.name.startswith(".") or seen.get(folder.name, (0, False, False))[2]:
-                    continue
-                progress = folder / "progress.jsonl"
-                process = _process(folder)
-                ended = (folder / "status.json").exists() or (process is not None and not process.alive)
-                mark = (progress.stat().st_size if progress.exists() else 0, process is not None, ended)
-                if seen.get(folder.name) != mark:
-                    seen[folder.name] = mark
-                    yield folder.name
-            await asyncio.sleep(POLL_SECONDS)
+    def watch(self) -> AsyncIterator[str]:
+        return changes(self.work, self.live.names, self._has_ended)
+
+    def _has_ended(self, name: str) -> bool:
+        """Whether a unit has ended; its place in the live set is then free."""
+        if end_of(self.work / name) is None:
+            return False
+        with self.live.locked():
+            # Looked at again: under this name another unit may have begun.
+            if end_of(self.work / name) is not None:
+                self._settle(name)
+        return True
+
+    def _settle(self, name: str) -> None:
+        """Of a unit that has ended, or was never made: end what a killed launcher left behind, write that down, and free its place."""
+        folder = self.work / name
+        end = end_of(folder)
+        if end is not None and not (folder / "status.json").exists():
+            isolate.end_members([Path(each) for each in read_json(folder / "process.json")["groups"]])
+            send(tagged(str(folder)), signal.SIGKILL)
+            part = folder / "status.json.part"
+            part.write_text(json.dumps(end))
+            part.replace(folder / "status.json")
+        self.live.drop(name)
 
     async def logs(self, name: str, *, offset: int = 0, follow: bool = False) -> AsyncIterator[bytes]:
         file = self.work / name / "log"
         while file.exists():
-            ended = self._status(file.parent).phase is Phase.ENDED
+            ended = end_of(file.parent) is not None
             with open(file, "rb") as handle:
                 handle.seek(offset)
                 chunk = handle.read(65536)
@@ -152,92 +190,52 @@ class LocalBackend:
             elif not follow or ended:
                 return
             else:
-                await asyncio.sleep(2 * POLL_SECONDS)
+                await asyncio.sleep(FOLLOW_SECONDS)
 
     async def address(self, name: str) -> tuple[str, int] | None:
-        file = self.work / name / "workload.json"
-        port = json.loads(file.read_text())["settings"]["port"] if file.exists() else None
-        return ("127.0.0.1", port) if port else None
+        order = read_json(self.work / name / "workload.json")
+        port = order["settings"]["port"] if order else None
+        # A port that somebody else took before the unit could is not the unit's address.
+        return ("127.0.0.1", port) if port and listens(port, order["settings"]["uid"]) else None
 
     async def environment(self, name: str, *, fresh: bool = False) -> dict[str, Any] | None:
-        agent = self.work / name / "agent"
-        if fresh and agent.exists():
-            settings = json.loads((agent.parent / "workload.json").read_text())["settings"]
-            variables = dict(settings["environment"])
-            layer = agent / "jupyter" / "kernels" / "python3" / "kernel.json"
-            if layer.exists():
-                variables["PATH"] = f"{Path(json.loads(layer.read_text())['argv'][0]).parent}:{variables['PATH']}"
-            identity = {} if settings["uid"] is None else {"user": settings["uid"], "group": settings["uid"], "extra_groups": []}
-            command = (sys.executable, "-I", "-S", str(AGENT / "record.py"), str(agent), settings["code"])
-            done = await asyncio.create_subprocess_exec(*command, env=variables, cwd=settings["code"], **identity)
-            await asyncio.wait_for(done.wait(), 60)
-        record: dict[str, Any] | None = _read(agent / "environment.json")
+        folder = self.work / name
+        if not (folder / "workload.json").exists():
+            return None
+        if fresh:
+            done = await asyncio.create_subprocess_exec(*_agent(folder, "record"), stdin=asyncio.subprocess.DEVNULL, cwd="/")
+            if await asyncio.wait_for(done.wait(), RECORD_SECONDS):
+                raise BackendUnavailable(f"The environment of '{name}' could not be recorded; the log of the service tells why.")
+        else:
+            process = process_of(folder)
+            await _until(lambda: (folder / "environment.json").exists() or process is None or not process.alive, RECORD_SECONDS)
+        record: dict[str, Any] | None = read_json(folder / "environment.json")
         return record
 
     async def capacity(self) -> Capacity:
-        return self._capacity()
+        taken = self.live.reservations().values()
+        memory, number = _memory_bytes(), gpus.count()
+        free_gpu = len(gpus.free({each for reservation in taken for each in reservation.gpus}))
+        return Capacity(float(os.cpu_count() or 1), memory, number, memory - sum(each.memory_bytes for each in taken), free_gpu)
 
-    def _capacity(self) -> Capacity:
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        used = 0
-        for folder in self.work.iterdir():
-            if not folder.name.startswith(".") and self._status(folder).phase is not Phase.ENDED:
-                used += json.loads((folder / "workload.json").read_text())["workload"]["hardware"]["memory_bytes"]
-        return Capacity(cpu=float(os.cpu_count() or 1), memory_bytes=memory, gpu=0, free_memory_bytes=memory - used, free_gpu=0)
-
-    def _status(self, folder: Path) -> Status:
-        progress = _last_line(folder / "progress.jsonl")
-        repositories = _read(folder / "agent" / "repositories.json") or []
-        process = _process(folder)
-        known: dict[str, Any] = {"progress": progress.get("message", ""), "repositories": tuple(repositories)}
-        known["started_at"] = datetime.fromtimestamp((folder / "process.json").stat().st_mtime, UTC) if process else None
-        end = _read(folder / "status.json")
-        if end is None and process is not None and not process.alive:
-            end = _read(folder / "status.json") or {
-                "exit_code": None,
-                "code": "lost",
-                "message": "Its process was ended from outside, or the machine restarted.",
-                "path": "",
-                "finished_at": datetime.now(UTC).isoformat(),
-            }
-        if end is not None:
-            finished = datetime.fromisoformat(end["finished_at"])
-            return Status(Phase.ENDED, end["exit_code"], end.get("code", ""), end.get("message", ""), end.get("path", ""), finished_at=finished, **known)
-        return Status(Phase.RUNNING if progress.get("phase") == "running" else Phase.STARTING, **known)
-
-    async def _ended(self, process: Process, seconds: float) -> bool:
-        loop = asyncio.get_running_loop()
-        until = loop.time() + seconds
-        while process.alive:
-            if loop.time() > until:
-                return False
-            await asyncio.sleep(POLL_SECONDS)
-        return True
+    async def _ended(self, folder: Path, seconds: float) -> bool:
+        return await _until(lambda: end_of(folder) is not None, seconds)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _agent(folder: Path, *words: str) -> list[str]:
+    return [sys.executable, "-I", "-S", str(AGENT / "launch.py"), str(folder), *words]
 
 
-def _process(folder: Path) -> Process | None:
-    known = _read(folder / "process.json")
-    return Process(**known) if known else None
+def _memory_bytes() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-def _read(file: Path) -> Any:
-    """A JSON file, None while it is not there. A link is not followed: the folder may be a person's, and we may be root."""
-    try:
-        with open(os.open(file, os.O_RDONLY | os.O_NOFOLLOW)) as handle:
-            return json.load(handle)
-    except FileNotFoundError:
-        return None
-
-
-def _last_line(file: Path) -> dict[str, Any]:
-    try:
-        lines = file.read_text().splitlines()
-    except FileNotFoundError:
-        return {}
-    return json.loads(lines[-1]) if lines else {}
+async def _until(condition: Any, seconds: float) -> bool:
+    """Whether the condition came to hold in time."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + seconds
+    while not condition():
+        if loop.time() > until:
+            return False
+        await asyncio.sleep(POLL_SECONDS)
+    return True

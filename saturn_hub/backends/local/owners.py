@@ -9,7 +9,8 @@ from pathlib import Path
 
 from saturn_hub.model.workload import Owner
 
-UID_BASE = 61_000
+# The two that install packages for all, and above them the owners.
+FETCHER_UID, BUILDER_UID = 60_999, 61_000
 
 
 def uid_of(home: Path, owner: Owner) -> int | None:
@@ -21,7 +22,7 @@ def uid_of(home: Path, owner: Owner) -> int | None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         uids: dict[str, int] = json.loads(file.read_text()) if file.exists() else {}
         if str(owner) not in uids:
-            uids[str(owner)] = max(uids.values(), default=UID_BASE) + 1
+            uids[str(owner)] = max(uids.values(), default=BUILDER_UID) + 1
             part = file.with_suffix(".part")
             part.write_text(json.dumps(uids))
             part.replace(file)

@@ -34,17 +34,16 @@ class Process:
         return self.boot == boot_id() and start_time(self.pid) == self.started
 
 
-def tree(session: int) -> list[int]:
-    """Living pids of a session, also those whose parents have gone."""
-    found = []
+def tagged(unit: str) -> list[int]:
+    """Living processes that carry a unit's folder in their variables: what a launcher that was killed left behind."""
+    tag, found = f"SATURN_UNIT={unit}".encode(), []
     for entry in os.listdir("/proc"):
         if entry.isdigit():
             try:
-                fields = Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()
-            except (FileNotFoundError, ProcessLookupError):
+                if tag in Path(f"/proc/{entry}/environ").read_bytes().split(b"\0"):
+                    found.append(int(entry))
+            except OSError:
                 continue
-            if int(fields[3]) == session and fields[0] not in "ZX":
-                found.append(int(entry))
     return found
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 from pathlib import Path
 from typing import Any
 
-from saturn_hub.backends.local.owners import UID_BASE
+from saturn_hub.backends.local import gpus
+from saturn_hub.backends.local.owners import BUILDER_UID, FETCHER_UID
 from saturn_hub.model.workload import Kind, Workload
 
 AGENT = Path(__file__).parents[2] / "agent"
@@ -36,17 +38,21 @@ PASSED_ON += (
 )
 
 
-def settings_of(home: Path, images: Path, name: str, workload: Workload, uid: int | None, port: int | None) -> dict[str, Any]:
+def settings_of(
+    home: Path, images: Path, name: str, workload: Workload, uid: int | None, port: int | None, devices: tuple[int, ...], *, cgroups: bool
+) -> dict[str, Any]:
     """A JSON object for the launcher. A workspace lives in its folder; runs and versions keep HOME and code apart."""
     folder = home / "homes" / workload.folder
     code = folder if workload.kind is Kind.WORKSPACE else folder / "files"
     own_home = folder if workload.kind is Kind.WORKSPACE else folder / "home"
     prefix = images / workload.software.name
     account = workload.owner.name
-    environment = {key: os.environ[key] for key in PASSED_ON if key in os.environ}
-    environment |= {
+    machine = {key: os.environ[key] for key in PASSED_ON if key in os.environ}
+    machine |= {
         "PATH": ":".join([*(str(prefix / each) for each in workload.software.path or ("bin",)), "/usr/local/bin:/usr/bin:/bin"]),
         "LANG": "C.UTF-8",
+    }
+    environment = machine | {
         "HOME": str(own_home),
         "USER": account,
         "LOGNAME": account,
@@ -59,6 +65,8 @@ def settings_of(home: Path, images: Path, name: str, workload: Workload, uid: in
     environment |= {**workload.software.environment_variables, **workload.environment_variables}
     if port is not None:
         environment |= {"PORT": str(port), "HOST": "127.0.0.1"}
+    # After the recipe's own: what a unit has of the machine is not its to say.
+    environment |= {**gpus.variables(devices), "SATURN_UNIT": str(home / "work" / name)}
     version = next((each.name for each in sorted((prefix / "lib").glob("python3*"))), "python3")
     return {
         "uid": uid,
@@ -67,10 +75,14 @@ def settings_of(home: Path, images: Path, name: str, workload: Workload, uid: in
         "code": str(code),
         "kept": [str(home), str(images), str(AGENT.parent), sys.prefix],
         "port": port,
-        "cgroup": f"{home.name.lstrip('.')}-{name}",
+        "cgroups": cgroups,
+        "cgroup": f"{hashlib.sha256(str(home).encode()).hexdigest()[:8]}-{name}",
+        "hidden_devices": gpus.hidden_devices(devices),
         "environment": environment,
+        "machine": machine,
         "environments": str(home / "environments"),
-        "builder_uid": UID_BASE if uid is not None else None,
+        "fetcher_uid": FETCHER_UID if uid is not None else None,
+        "builder_uid": BUILDER_UID if uid is not None else None,
         "image_python": str(prefix / "bin" / "python"),
         "image_site": str(prefix / "lib" / version / "site-packages"),
     }
