@@ -3,4 +3,4 @@
 from saturn_hub import configure
 
 c = get_config()  # noqa: F821
-configure(c)
+configure(c, embedded=True)

@@ -74,7 +74,8 @@ def _wait_until_ready(process: subprocess.Popen[str], log: Path) -> None:
             threading.Thread(target=process.stdout.read, daemon=True).start()
             return
     timer.cancel()
-    pytest.fail(f"The hub did not start:\n{log.read_text()[-4000:]}")
+    kept = "".join(each.read_text()[-3000:] for each in sorted((log.parent / "logs").glob("*.log")))
+    pytest.fail(f"The hub did not start:\n{log.read_text()[-4000:]}\n{kept}")
 
 
 UNAVAILABLE = ROOT / "tests" / "unavailable.txt"

@@ -7,22 +7,27 @@ import asyncio
 import contextlib
 import json
 import os
-import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.request
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from saturn_hub.backends.base import Phase
 from saturn_hub.backends.local import LocalBackend
+from saturn_hub.backends.local.process import Process, boot_id, start_time
+from saturn_hub.cli import install
 from saturn_hub.errors import ConfigurationError
 from saturn_hub.hub import client
-from saturn_hub.hub.authenticator import make_first_people, write_private
+from saturn_hub.hub.kept import free_port, unreachable
+from saturn_hub.processes.bound import bound
+from saturn_hub.processes.logs import keep
 
+__all__ = ["free_port", "main"]
 ROOT = Path(__file__).parents[2]
 PROXY = "configurable-http-proxy"
 PROXY_VERSION = "5.3.0"
@@ -36,70 +41,178 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("command", choices=["start", "stop"])
     parser.add_argument("--config", type=Path, default=ROOT / "jupyterhub_config.py", help="JupyterHub's configuration file")
     arguments = parser.parse_args(argv)
-    home = client.home()
     if arguments.command == "stop":
-        print(f"Stopped {asyncio.run(stop_units(home))} units.")
-        return 0
+        return stop(Path(os.environ.get("SATURN_HOME") or ".saturn").absolute())
     try:
-        ports = prepare(home)
-        return run(home, ports, arguments.config)
+        return Launch(arguments.config).run()
     except ConfigurationError as error:
-        print(f"{error.path}: {error.message}" if error.path else error.message, file=sys.stderr)
+        print(error.message, file=sys.stderr)
         return 1
 
 
-def prepare(home: Path) -> dict[str, int]:
-    """Have the folder, its secrets, the first people and the ports. Nothing that is there is changed."""
-    home.mkdir(parents=True, exist_ok=True)
-    home.chmod(0o711)
-    for name in ("hub", "service", "passwords"):
-        (home / name).mkdir(exist_ok=True)
-        (home / name).chmod(0o700)
-    for name in ("internal.token", "service.token"):
-        if not (home / "service" / name).exists():
-            write_private(home / "service" / name, secrets.token_urlsafe(32) + "\n")
-    make_first_people(home)
-    return choose_ports(home)
+class Launch:
+    """One run of the hub: started, watched until it ends or is asked to, and what it started ended with it. Work goes on."""
+
+    def __init__(self, config: Path) -> None:
+        self.config = config
+        self.images = Path(os.environ.get("SATURN_IMAGES") or ROOT / ".images").absolute()
+        self.asked: list[int] = []
+        self.hub: subprocess.Popen[str] | None = None
+
+    def run(self) -> int:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._ask)
+        programs = proxy_folder(self.images)
+        if self.asked:
+            return 0
+        self.hub, told = self._start(programs)
+        if "problem" in told:
+            self.hub.wait()
+            raise ConfigurationError(told["problem"])
+        if "home" not in told:
+            # Nobody told us what is wrong: then what it said is all there is.
+            print(self.hub.communicate()[0], file=sys.stderr)
+            return self.hub.returncode or 1
+        home = Path(told["home"])
+        write_self(home)
+        size_bytes, files = told["logs"]
+        assert self.hub.stdout
+        keep(self.hub.stdout, home / "logs" / "hub.log", size_bytes=size_bytes, files=files, seen=self._seen)
+        code = self._serve(home, told)
+        (home / "service" / "launcher.json").unlink(missing_ok=True)
+        if count := len(asyncio.run(running(home, self.images))):
+            print(f"{count} {'unit goes' if count == 1 else 'units go'} on running. `make stop` ends what runs.", flush=True)
+        return code
+
+    def _ask(self, number: int, _frame: object) -> None:
+        self.asked.append(number)
+        if self.hub and self.hub.poll() is None:
+            self.hub.send_signal(signal.SIGTERM)
+
+    def _start(self, programs: Path) -> tuple[subprocess.Popen[str], dict[str, Any]]:
+        """Start JupyterHub, and wait until its configuration says where everything is, or what is wrong with it."""
+        environment = with_path(client.node().parent, programs, Path(sys.executable).parent)
+        paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+        reading, writing = os.pipe()
+        environment |= {"SATURN_LAUNCHER_PIPE": str(writing), "PYTHONPATH": ":".join(paths)}
+        # A session of its own: a Ctrl-C comes to us alone, and we end everything in order.
+        hub = subprocess.Popen(
+            bound(sys.executable, "-m", "jupyterhub", "-f", str(self.config.absolute())),
+            env=environment,
+            pass_fds=[writing],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+        os.close(writing)
+        with open(reading, encoding="utf-8") as pipe:
+            return hub, json.loads(pipe.readline() or "{}")
+
+    def _serve(self, home: Path, told: dict[str, Any]) -> int:
+        assert self.hub
+        installer, ready = None, self._wait_until_ready(told["url"])
+        if ready:
+            greet(home, told)
+            installer = install.behind(Path(told["images"]))
+        elif self.hub.poll() is None and not self.asked:
+            print(f"The hub does not answer after {START_SECONDS} seconds. What it said is in {home / 'logs'}.", file=sys.stderr)
+            self._ask(signal.SIGTERM, None)
+        code = self._wait_for_end()
+        if installer:
+            install.end(installer)
+        end_rest(self.hub.pid)
+        if self.asked and ready:
+            return 0
+        if not self.asked:
+            print(f"The hub ended with exit code {code}. What it said is in {home / 'logs'}.", file=sys.stderr)
+        return code or 1
+
+    def _seen(self, line: str) -> None:
+        """Errors are for the person at the terminal too; everything else is in the file."""
+        if line.startswith(("[E ", "[C ")) and not self.asked:
+            print(line, file=sys.stderr, flush=True)
+
+    def _wait_until_ready(self, url: str) -> bool:
+        """Whether the hub came to answer through its proxy."""
+        assert self.hub
+        until = time.monotonic() + START_SECONDS
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        while self.hub.poll() is None and not self.asked and time.monotonic() < until:
+            try:
+                # Python does not resolve every name that ends in localhost.
+                with direct.open(f"{url.replace('//localhost', '//127.0.0.1')}/hub/health", timeout=5) as answer:
+                    return bool(answer.status == 200)
+            except OSError:
+                time.sleep(0.3)
+        return False
+
+    def _wait_for_end(self) -> int:
+        """The hub's exit code. Once asked to end it has a while for its service and proxy, and is then ended."""
+        assert self.hub
+        until = None
+        while True:
+            try:
+                return self.hub.wait(0.5)
+            except subprocess.TimeoutExpired:
+                if self.asked and until is None:
+                    until = time.monotonic() + END_SECONDS
+                if until is not None and time.monotonic() > until:
+                    self.hub.kill()
 
 
-def choose_ports(home: Path) -> dict[str, int]:
-    """The two ports that people see come from the environment; the others are chosen once, and kept for what runs on."""
-    listing = home / "service" / "ports.json"
-    ports: dict[str, int] = json.loads(listing.read_text()) if listing.exists() else {}
-    hub = int(os.environ.get("HUB_PORT") or 8000)
-    ports |= {"hub": hub, "apps": int(os.environ.get("APPS_PORT") or hub + 100)}
-    for name in ("hub", "apps"):
-        if not is_free(ports[name]):
-            variable = f"{name.upper()}_PORT"
-            raise ConfigurationError(f"Port {ports[name]} is taken. Set {variable} to a free one.", path=variable)
-    for name in ("service", "hub_api", "proxy_api"):
-        if name not in ports:
-            ports[name] = free_port(set(ports.values()))
-        elif not is_free(ports[name]):
-            raise ConfigurationError(f"Port {ports[name]} ({name}) is taken, perhaps by a hub that still runs on this folder.", path=str(listing))
-    write_private(listing, json.dumps(ports, indent=2) + "\n")
-    return ports
+def greet(home: Path, told: dict[str, Any]) -> None:
+    """What somebody who typed `make hub` has to know, and no more."""
+    print(f"Saturn Hub: {told['url']}\nPasswords:  {home / 'passwords'} (one file for each person)", flush=True)
+    for name, password in told["passwords"].items():
+        print(f"            {name:8} {password}")
+    for sentence in trust(home, Path(told["images"])):
+        print(sentence)
+    print(f"Logs:       {home / 'logs'}\nCtrl-C ends the hub and leaves work running.", flush=True)
 
 
-def is_free(port: int) -> bool:
-    """Whether this machine's own address has the port free."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
+def trust(home: Path, images: Path) -> list[str]:
+    """What is to be said where people's work is not kept apart from each other's, once for each folder."""
+    said = home / "service" / "trust.said"
+    if os.geteuid() == 0:
+        closed = unreachable(home, images, Path(sys.prefix), Path(sys.base_prefix), ROOT)
+        if closed is None:
+            return []
+        return [
+            f"Other users cannot reach {closed}, so all work runs as root, in one trust domain. `chmod o+x {closed}`, or another place, keeps people apart."
+        ]
+    if said.exists():
+        return ["Not started as root: all work is one trust domain."]
+    said.touch()
+    return [
+        "Not started as root: everyone's work runs as you, so all of it is one trust domain. "
+        "`sudo make hub` gives each person a uid of their own; this hub's people can read each other's files."
+    ]
 
 
-def free_port(taken: set[int]) -> int:
-    """A port that nobody has now, and none of `taken`."""
-    while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
-        if port not in taken:
-            return port
+def write_self(home: Path) -> None:
+    """Note which process we are, for `stop`."""
+    process = Process(os.getpid(), start_time(os.getpid()) or "", boot_id())
+    (home / "service" / "launcher.json").write_text(json.dumps(asdict(process)))
+
+
+def stop(home: Path) -> int:
+    """End the hub of this folder if it runs, and then every unit."""
+    if not home.exists():
+        print(f"Nothing to stop: there is no {home}. Set SATURN_HOME to the folder that the hub used.")
+        return 0
+    with contextlib.suppress(FileNotFoundError, ValueError, ProcessLookupError):
+        process = Process(**json.loads((home / "service" / "launcher.json").read_text()))
+        if process.alive:
+            os.kill(process.pid, signal.SIGTERM)
+            until = time.monotonic() + 2 * END_SECONDS
+            while process.alive and time.monotonic() < until:
+                time.sleep(0.1)
+            print("Ended the hub.")
+    count = asyncio.run(stop_units(home, Path(os.environ.get("SATURN_IMAGES") or ROOT / ".images")))
+    print(f"Stopped {count} {'unit' if count == 1 else 'units'}.")
+    return 0
 
 
 def proxy_folder(images: Path) -> Path:
@@ -123,92 +236,26 @@ def with_path(*folders: Path) -> dict[str, str]:
     return {**os.environ, "PATH": ":".join([*map(str, folders), os.environ.get("PATH", "")])}
 
 
-def run(home: Path, ports: dict[str, int], config: Path) -> int:
-    """Run JupyterHub until it ends or is asked to. Units go on."""
-    environment = with_path(client.node().parent, proxy_folder(client.images()), Path(sys.executable).parent)
-    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment |= {"SATURN_HOME": str(home), "SATURN_IMAGES": str(client.images()), "PYTHONPATH": ":".join(paths)}
-    # A session of its own: a Ctrl-C comes to us alone, and we end everything in order.
-    hub = subprocess.Popen([sys.executable, "-m", "jupyterhub", "-f", str(config.resolve())], env=environment, cwd=home / "hub", start_new_session=True)
-    asked: list[int] = []
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda got, _frame: (asked.append(got), hub.poll() is None and hub.send_signal(signal.SIGTERM)))
-    if wait_until_ready(hub, ports["hub"], asked):
-        print(f"Saturn Hub: http://localhost:{ports['hub']}\nPasswords:  {home / 'passwords'} (one file for each person)", flush=True)
-    elif hub.poll() is None and not asked:
-        print(f"The hub does not answer after {START_SECONDS} seconds; what it said is above.", file=sys.stderr, flush=True)
-        hub.send_signal(signal.SIGTERM)
-        return end_failed(hub, home)
-    code = wait_for_end(hub, asked)
-    end_rest(hub.pid, home / "hub" / "proxy.pid")
-    if count := len(asyncio.run(running(home))):
-        print(f"{count} units go on running. `saturn hub stop` ends them.", flush=True)
-    return 0 if asked else code
-
-
-def wait_until_ready(hub: subprocess.Popen[bytes], port: int, asked: list[int]) -> bool:
-    """Whether the hub came to answer through its proxy."""
-    until = time.monotonic() + START_SECONDS
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    while hub.poll() is None and not asked and time.monotonic() < until:
-        try:
-            with direct.open(f"http://127.0.0.1:{port}/hub/health", timeout=5) as answer:
-                return bool(answer.status == 200)
-        except OSError:
-            time.sleep(0.1)
-    return False
-
-
-def end_failed(hub: subprocess.Popen[bytes], home: Path) -> int:
-    """End a hub that never came to answer. Gives the exit code."""
-    try:
-        hub.wait(END_SECONDS)
-    except subprocess.TimeoutExpired:
-        hub.kill()
-        hub.wait()
-    end_rest(hub.pid, home / "hub" / "proxy.pid")
-    return 1
-
-
-def wait_for_end(hub: subprocess.Popen[bytes], asked: list[int]) -> int:
-    """The hub's exit code. Once asked to end it has a while for its service and proxy, and is then ended."""
-    until = None
-    while True:
-        try:
-            return hub.wait(0.5)
-        except subprocess.TimeoutExpired:
-            if asked and until is None:
-                until = time.monotonic() + END_SECONDS
-            if until is not None and time.monotonic() > until:
-                hub.kill()
-
-
-def end_rest(session: int, proxy: Path) -> None:
-    """End what a hub that died hard left behind: what is in its process group, and its proxy, which has one of its own."""
+def end_rest(session: int) -> None:
+    """End what a hub that died hard left behind in its process group. Its proxy and service die with it by themselves."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(session, signal.SIGTERM)
-    try:
-        pid = int(proxy.read_text().split()[0])
-        # The number may belong to another process by now.
-        if PROXY.encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
-            os.kill(pid, signal.SIGTERM)
-    except (OSError, ValueError, IndexError):
-        return
 
 
-async def running(home: Path) -> list[str]:
+async def running(home: Path, images: Path) -> list[str]:
     """The names of the units that have not ended."""
     if not (home / "work").exists():
         return []
-    statuses = await LocalBackend(home, client.images()).statuses()
+    statuses = await LocalBackend(home, images).statuses()
     return [name for name, status in statuses.items() if status.phase in (Phase.STARTING, Phase.RUNNING)]
 
 
-async def stop_units(home: Path) -> int:
+async def stop_units(home: Path, images: Path) -> int:
     """End every unit. Gives how many there were."""
-    names = await running(home)
-    backend = LocalBackend(home, client.images())
-    await asyncio.gather(*(backend.stop(name) for name in names))
+    names = await running(home, images)
+    if names:
+        backend = LocalBackend(home, images)
+        await asyncio.gather(*(backend.stop(name) for name in names))
     return len(names)
 
 

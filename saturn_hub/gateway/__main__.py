@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
+import json
 import logging
 import os
 import signal
@@ -19,8 +19,6 @@ from saturn_hub.gateway.decisions import Decisions
 from saturn_hub.gateway.proxy import AppConnections, Gateway
 from saturn_hub.gateway.signin import SignIn
 
-PR_SET_PDEATHSIG = 1
-
 
 @dataclass(frozen=True)
 class Settings:
@@ -35,11 +33,11 @@ class Settings:
 
     @classmethod
     def from_environment(cls) -> Settings:
-        """Read APPS_PORT, APPS_DOMAIN, HUB_PORT, SATURN_SERVICE_URL and SATURN_INTERNAL_TOKEN_FILE."""
-        token = Path(os.environ["SATURN_INTERNAL_TOKEN_FILE"]).read_text().strip()
-        hub = f"http://localhost:{os.environ.get('HUB_PORT', '8000')}/services/saturn"
-        domain = os.environ.get("APPS_DOMAIN") or "apps.localhost"
-        return cls(int(os.environ["APPS_PORT"]), os.environ["SATURN_SERVICE_URL"].rstrip("/"), token, hub, domain)
+        """Read what the hub settled, from SATURN_SETTINGS."""
+        given = json.loads(os.environ["SATURN_SETTINGS"])
+        token = Path(given["internal_token_file"]).read_text().strip()
+        hub = given["hub_url"] + "/services/saturn"
+        return cls(given["apps_port"], given["service_url"], token, hub, given["apps_domain"], given["apps_address"])
 
 
 @asynccontextmanager
@@ -73,6 +71,4 @@ async def main() -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
-    if os.environ.get("SATURN_PARENT_DEATH") == "1":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     asyncio.run(main())

@@ -17,14 +17,19 @@ class ServiceDown(Exception):
     """The service does not answer, or failed itself."""
 
 
+def handed_over() -> dict[str, Any]:
+    """What `configure` settled, as JSON in one variable: the same for the hub, the service and the gateway."""
+    return dict(json.loads(os.environ["SATURN_SETTINGS"]))
+
+
 def home() -> Path:
     """The folder that holds everything kept."""
-    return Path(os.environ.get("SATURN_HOME", ".saturn")).resolve()
+    return Path(handed_over()["home"])
 
 
 def images() -> Path:
     """The folder of the prepared software."""
-    return Path(os.environ.get("SATURN_IMAGES", Path(__file__).parents[2] / ".images")).resolve()
+    return Path(handed_over()["images"])
 
 
 def node() -> Path:
@@ -38,9 +43,9 @@ def node() -> Path:
 async def call(method: str, path: str, body: dict[str, Any] | None = None, seconds: float = 20) -> dict[str, Any]:
     """Ask the service. A refusal becomes `web.HTTPError` with its sentence, so that JupyterHub shows it."""
     request = HTTPRequest(
-        f"{os.environ['SATURN_SERVICE_URL']}/internal/{path}",
+        f"{handed_over()['service_url']}/internal/{path}",
         method=method,
-        headers={"Authorization": f"token {(home() / 'service' / 'internal.token').read_text().strip()}", "Content-Type": "application/json"},
+        headers={"Authorization": f"token {Path(handed_over()['internal_token_file']).read_text().strip()}", "Content-Type": "application/json"},
         body=None if body is None else json.dumps(body),
         connect_timeout=3,
         request_timeout=seconds,

@@ -55,7 +55,8 @@ class SaturnMixin:
 
     async def _session(self) -> tuple[Workload, str, str]:
         """Ask for a session. Gives what to run, the tool, and the page to open."""
-        body = {"user": self.user.name, "server_name": self.name, "user_options": checked_options(self.user_options)}
+        who = {"user": self.user.name, "admin": self.user.admin, "groups": [each.name for each in self.user.groups]}
+        body = {**who, "server_name": self.name, "user_options": checked_options(self.user_options)}
         try:
             answer = await client.call("POST", "sessions", body)
         except client.ServiceDown as error:

@@ -20,12 +20,13 @@ class Permission(StrEnum):
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody who is signed in. `teams` are the names of their JupyterHub groups."""
+    """Somebody who is signed in. `teams` are the names of their JupyterHub groups; who is `disabled` may do nothing."""
 
     id: str
     name: str
     admin: bool = False
     teams: frozenset[str] = frozenset()
+    disabled: bool = False
 
 
 class Who(StrEnum):
@@ -67,7 +68,7 @@ def may_open(person: Person | None, owner: Owner, access: Access) -> bool:
     """Whether `person` (None: not signed in) may look at an app. The one policy of the gateway."""
     if access.who is Who.PUBLIC:
         return True
-    if person is None:
+    if person is None or person.disabled:
         return False
     if owns(person, owner) or access.who is Who.SIGNED_IN:
         return True

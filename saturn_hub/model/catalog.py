@@ -7,9 +7,10 @@ from collections.abc import Collection, Mapping
 from decimal import Decimal
 from typing import Annotated, Any
 
+import yaml
 from pydantic import Field, StringConstraints, ValidationError, field_validator
 
-from saturn_hub.errors import ConfigurationError
+from saturn_hub.errors import ConfigurationError, Problem
 from saturn_hub.model.recipe import Strict, problems_of
 
 UNITS = {"": 1, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
@@ -119,10 +120,51 @@ def may_use(groups: Collection[str], teams: Collection[str], admin: bool) -> boo
     return admin or not groups or bool(set(groups) & set(teams))
 
 
-def read(document: Mapping[str, Any], source: str) -> Catalog:
-    """Check a catalog file's content. Raises ConfigurationError naming the file, the path and the sentence."""
+def parse(text: str, source: str) -> Catalog:
+    """The catalog in a file's text. Raises ConfigurationError with a line for every problem: the file, the path and the sentence."""
     try:
-        return Catalog.model_validate(document)
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigurationError(f"{source}: this is not YAML: {' '.join(str(error).split())}", path=source) from error
+    return read(document, source)
+
+
+def read(document: Any, source: str) -> Catalog:
+    """Check a catalog file's content. Raises ConfigurationError as `parse` does."""
+    if not isinstance(document, Mapping):
+        raise ConfigurationError(f"{source}: a catalog is a mapping with sizes, images and tools.", path=source)
+    problems = contradictions(document)
+    try:
+        catalog = Catalog.model_validate(document)
     except ValidationError as error:
-        first = problems_of(error)[0]
-        raise ConfigurationError(f"{source}: {first.path}: {first.message}", path=f"{source}: {first.path}") from error
+        problems = [*problems_of(error), *problems]
+    if problems:
+        message = "\n".join(f"{source}: {each.path}: {each.message}" for each in problems)
+        raise ConfigurationError(message, path=f"{source}: {problems[0].path}", details=problems)
+    return catalog
+
+
+def contradictions(document: Mapping[str, Any]) -> list[Problem]:
+    """What each entry allows alone and the catalog as a whole does not: a name twice, a tool that is not there. Other faults are for others to tell."""
+    images = _entries(document, "images")
+    lists = {key: _entries(document, key) for key in ("sizes", "images", "tools")}
+    lists |= {f"images[{index}].versions": _entries(image, "versions") for index, image in enumerate(images)}
+    found = []
+    for path, entries in lists.items():
+        names = [each.get("name") for each in entries]
+        found += [
+            Problem("name_twice", f"'{name}' is there twice.", f"{path}[{index}].name") for index, name in enumerate(names) if name and name in names[:index]
+        ]
+    tools = [each.get("name") for each in lists["tools"]]
+    for index, image in enumerate(images):
+        named = image.get("tools")
+        for position, tool in enumerate(named if isinstance(named, list) else ()):
+            if tool not in tools:
+                found.append(Problem("tool_unknown", f"There is no tool '{tool}' under tools.", f"images[{index}].tools[{position}]"))
+    return found
+
+
+def _entries(document: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    """The mappings of a list, each at its place; an empty one for what is none."""
+    found = document.get(key)
+    return [each if isinstance(each, Mapping) else {} for each in found] if isinstance(found, list) else []

@@ -3,54 +3,79 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
+import json
 import logging
 import os
 import signal
 import subprocess
 import sys
 import time
-from types import FrameType
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from saturn_hub.errors import ConfigurationError
+from saturn_hub.processes.bound import bound
+from saturn_hub.processes.logs import keep
 
-PR_SET_PDEATHSIG = 1
+# The exit code of a configuration that starting again does not mend (EX_CONFIG of sysexits.h).
+WRONG_CONFIGURATION = 78
 
 
-def die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+class Child:
+    """The worker or the gateway, with its output in a log of its own."""
+
+    def __init__(self, name: str, *words: str) -> None:
+        self.name, self.words = name, words
+        self.settings = json.loads(os.environ["SATURN_SETTINGS"])
+        self.start()
+
+    def start(self) -> None:
+        # SIGKILL: we may have been killed ourselves, and nobody is left to insist.
+        command = bound(sys.executable, "-m", *self.words, number=signal.SIGKILL)
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, text=True, errors="replace", **pipes)
+        self.started = time.monotonic()
+        assert self.process.stdout
+        file = Path(self.settings["home"]) / "logs" / f"{self.name}.log"
+        keep(self.process.stdout, file, size_bytes=self.settings["log_bytes"], files=self.settings["log_files"], seen=self._seen)
+
+    def _seen(self, line: str) -> None:
+        self.last = line
+
+    def look(self) -> None:
+        """Start it again where it ended. Raises ConfigurationError where that is no use."""
+        code = self.process.poll()
+        if code == WRONG_CONFIGURATION:
+            raise ConfigurationError(getattr(self, "last", "The configuration is wrong."))
+        if code is not None:
+            # One that ends as soon as it starts is not started more than once a second.
+            time.sleep(max(0.0, 1 - (time.monotonic() - self.started)))
+            self.start()
 
 
 def parent() -> None:
     """Keep worker and gateway running until we are told to end."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    commands = [[sys.executable, "-m", "saturn_hub.web", "worker"], [sys.executable, "-m", "saturn_hub.gateway"]]
-    children = [subprocess.Popen(each, preexec_fn=die_with_parent) for each in commands]
-
-    def end(_number: int, _frame: FrameType | None) -> None:
+    # A signal only leaves its mark: it comes in the middle of anything, also twice.
+    asked: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda got, _frame: asked.append(got))
+    children = [Child("service", "saturn_hub.web", "worker"), Child("gateway", "saturn_hub.gateway")]
+    try:
+        while not asked:
+            time.sleep(0.2)
+            for child in children:
+                child.look()
+    finally:
         for child in children:
-            child.terminate()
+            child.process.terminate()
         for child in children:
-            child.wait()
-        sys.exit(0)
-
-    signal.signal(signal.SIGTERM, end)
-    signal.signal(signal.SIGINT, end)
-    started = [time.monotonic()] * len(commands)
-    while True:
-        time.sleep(0.2)
-        for index, child in enumerate(children):
-            if child.poll() is not None:
-                # One that ends as soon as it starts is not started more than once a second.
-                time.sleep(max(0.0, 1 - (time.monotonic() - started[index])))
-                children[index], started[index] = subprocess.Popen(commands[index], preexec_fn=die_with_parent), time.monotonic()
+            child.process.wait()
 
 
 async def worker() -> None:
     from tornado.httpserver import HTTPServer
 
-    from saturn_hub.web import examples, loops
+    from saturn_hub.web import examples, loops, mirror
     from saturn_hub.web.app import Settings, make_app, make_context
 
     settings = Settings.from_environment()
@@ -58,23 +83,26 @@ async def worker() -> None:
     context = await make_context(settings)
     await asyncio.to_thread(context.database.migrate)
     url = urlsplit(os.environ["JUPYTERHUB_SERVICE_URL"])
-    server = HTTPServer(make_app(settings, context), xheaders=True)
+    app = make_app(settings, context)
+    server = HTTPServer(app, xheaders=True)
     server.listen(url.port or 80, url.hostname or "127.0.0.1")
-    making = asyncio.create_task(examples.make(context, settings.images))
+    beside = [asyncio.create_task(examples.make(context, settings.images)), asyncio.create_task(mirror.run(context, app.settings, settings.people_seconds))]
     try:
         await loops.run(context)
     finally:
-        making.cancel()
+        for each in beside:
+            each.cancel()
         lease.close()
 
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    if sys.argv[1:] == ["worker"]:
-        try:
+    try:
+        if sys.argv[1:] == ["worker"]:
             asyncio.run(worker())
-        except ConfigurationError as error:
-            sys.exit(error.message)
-    else:
-        parent()
+        else:
+            parent()
+    except ConfigurationError as error:
+        print(error.message, file=sys.stderr, flush=True)
+        sys.exit(WRONG_CONFIGURATION)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
-import yaml
 from jupyterhub.services.auth import HubOAuth, HubOAuthCallbackHandler
 from tornado.web import Application, StaticFileHandler
 
@@ -22,33 +23,32 @@ from saturn_hub.web.pages import handlers as pages
 from saturn_hub.web.pages.environment import make_environment
 from saturn_hub.web.servers import Servers
 
-BASE = "/services/saturn"
-
 
 @dataclass(frozen=True)
 class Settings:
-    """Where the service is and what it has, from the variables that the hub hands over."""
+    """What the hub settled and handed over (`hub/config.py` is where the values come from)."""
 
     home: Path
     images: Path
-    hub_port: int
-    apps_port: int
-    apps_domain: str
+    catalog: Path
+    hub_url: str
+    apps_url: str
     internal_token: str
+    people_seconds: int
+    identity_seconds: int
+    people_managed: bool
 
     @classmethod
     def from_environment(cls) -> Settings:
-        home = Path(os.environ["SATURN_HOME"])
-        token = Path(os.environ["SATURN_INTERNAL_TOKEN_FILE"]).read_text().strip()
-        domain = os.environ.get("APPS_DOMAIN", "apps.localhost")
-        return cls(home, Path(os.environ["SATURN_IMAGES"]), int(os.environ["HUB_PORT"]), int(os.environ["APPS_PORT"]), domain, token)
+        given = json.loads(os.environ["SATURN_SETTINGS"])
+        paths = {name: Path(given[name]) for name in ("home", "images", "catalog")}
+        same = {name: given[name] for name in ("hub_url", "apps_url", "people_seconds", "identity_seconds", "people_managed")}
+        return cls(**paths, **same, internal_token=Path(given["internal_token_file"]).read_text().strip())
 
-
-def read_catalog(home: Path) -> catalogs.Catalog:
-    """`catalog.yaml` of SATURN_HOME, else the embedded one. Raises ConfigurationError."""
-    own = home / "catalog.yaml"
-    file = own if own.exists() else Path(__file__).parents[1] / "catalog.yaml"
-    return catalogs.read(yaml.safe_load(file.read_text()), str(file))
+    @property
+    def base(self) -> str:
+        """The path of the service, behind whatever path the hub has."""
+        return urlsplit(self.hub_url).path.rstrip("/") + "/services/saturn"
 
 
 async def make_context(settings: Settings) -> Context:
@@ -59,25 +59,27 @@ async def make_context(settings: Settings) -> Context:
     machine = Machine(capacity.cpu, capacity.memory_bytes, capacity.gpu)
 
     def app_url(host: str) -> str:
-        return f"http://{host}.{settings.apps_domain}:{settings.apps_port}/"
+        return settings.apps_url.replace("{host}", host)
 
-    return Context(database, backend, read_catalog(settings.home), settings.home, machine, app_url)
+    catalog = catalogs.parse(settings.catalog.read_text(encoding="utf-8"), str(settings.catalog))
+    return Context(database, backend, catalog, settings.home, machine, app_url, people_managed=settings.people_managed)
 
 
 def make_app(settings: Settings, context: Context) -> Application:
     """The tornado application."""
-    auth = HubOAuth(cache_max_age=10)
-    routes = [(BASE + path, handler) for path, handler in internal.ROUTES]
-    routes += [(f"{BASE}/api/v1{path}", handler) for path, handler in api.ROUTES]
-    routes += [(f"{BASE}/api/openapi.json", openapi.Document)]
-    routes += [(f"{BASE}/oauth_callback", HubOAuthCallbackHandler)]
-    routes += [(f"{BASE}/static/(.*)", StaticFileHandler, {"path": str(Path(__file__).parent / "static")})]  # type: ignore[list-item]
-    routes += [(BASE + path, handler) for path, handler in pages.ROUTES]
+    auth = HubOAuth(cache_max_age=settings.identity_seconds)
+    base = settings.base
+    routes = [(base + path, handler) for path, handler in internal.ROUTES]
+    routes += [(f"{base}/api/v1{path}", handler) for path, handler in api.ROUTES]
+    routes += [(f"{base}/api/openapi.json", openapi.Document)]
+    routes += [(f"{base}/oauth_callback", HubOAuthCallbackHandler)]
+    routes += [(f"{base}/static/(.*)", StaticFileHandler, {"path": str(Path(__file__).parent / "static")})]  # type: ignore[list-item]
+    routes += [(base + path, handler) for path, handler in pages.ROUTES]
     return Application(
         routes,
         context=context,
-        base=BASE,
-        hub="/hub/",
+        base=base,
+        hub=base.removesuffix("services/saturn") + "hub/",
         images=settings.images,
         home=settings.home,
         people={},

@@ -11,10 +11,10 @@ from typing import Any
 from jupyterhub.services.auth import HubOAuthenticated
 from tornado.web import HTTPError, RequestHandler
 
+from saturn_hub.engine import people
 from saturn_hub.engine.context import Context
 from saturn_hub.errors import Forbidden, NotSignedIn, SaturnError, Unavailable
 from saturn_hub.model.access import Person
-from saturn_hub.store import people
 from saturn_hub.web.errors import document, known
 
 log = logging.getLogger("saturn.web")
@@ -58,8 +58,9 @@ class Base(HubOAuthenticated, RequestHandler):
         groups = frozenset(user.get("groups", ()))
         known = cache.get(user["name"])
         if known is None or known.admin != bool(user.get("admin")) or known.teams != groups:
-            async with self.context.database.begin() as connection:
-                known = cache[user["name"]] = await people.mirror(connection, user["name"], bool(user.get("admin")), groups, self.context.now())
+            known = cache[user["name"]] = await people.arrive(self.context, user["name"], bool(user.get("admin")), groups)
+        if known.disabled:
+            raise Forbidden(f"{known.name} is disabled here. Ask an admin.", code="disabled")
         return known
 
     def reply(self, value: Any, status: int = 200) -> None:

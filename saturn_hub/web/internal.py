@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from saturn_hub.engine import apps, workspaces
+from saturn_hub.engine import people as arriving
+from saturn_hub.errors import Forbidden
 from saturn_hub.model.access import Person
 from saturn_hub.store import people
 from saturn_hub.web.base import Internal
@@ -21,6 +23,9 @@ class Form(Internal):
 class Sessions(Internal):
     async def post(self) -> None:
         body = self.body()
+        person = await arriving.arrive(self.context, body["user"], bool(body.get("admin")), body.get("groups") or ())
+        if person.disabled:
+            raise Forbidden(f"{person.name} is disabled here: ask an admin.", code="disabled")
         self.reply(await workspaces.begin(self.context, body["user"], body["server_name"], body.get("user_options") or {}), 201)
 
 
@@ -37,8 +42,7 @@ class SessionByUnit(Internal):
 class People(Internal):
     async def post(self) -> None:
         body = self.body()
-        async with self.context.database.begin() as connection:
-            await people.mirror(connection, body["name"], bool(body.get("admin")), body.get("groups") or (), self.context.now())
+        await arriving.arrive(self.context, body["name"], bool(body.get("admin")), body.get("groups") or ())
         self.settings["people"].pop(body["name"], None)
         self.reply({}, 201)
 

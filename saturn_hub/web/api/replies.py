@@ -212,3 +212,22 @@ class Files(List):
 
 class Tokens(List):
     items: list[Token]
+
+
+class Person(BaseModel):
+    name: str
+    admin: bool
+    teams: list[str]
+    disabled: bool
+    seen_at: str | None
+    managed: bool
+
+
+class People(BaseModel):
+    items: list[Person]
+    teams: list[str]
+
+
+class NewPassword(BaseModel):
+    name: str
+    password: str

@@ -6,13 +6,14 @@ import re
 
 from tornado.web import RequestHandler
 
-from saturn_hub.web.api import apps, environments, events, logs, me, recipes, runs, workspaces
+from saturn_hub.web.api import apps, environments, events, logs, me, people, recipes, runs, workspaces
 from saturn_hub.web.api.base import Missing
 
 # What a part of an address in braces may be; any text without a slash where it is not named here.
 PARTS = {"path": "(.+)", "number": r"(\d+)", "digest": "([0-9a-f]+)"}
 
-TEMPLATES: list[tuple[str, type[RequestHandler]]] = [each for noun in (me, recipes, workspaces, runs, logs, apps, environments, events) for each in noun.ROUTES]
+NOUNS = (me, recipes, workspaces, runs, logs, apps, environments, events, people)
+TEMPLATES: list[tuple[str, type[RequestHandler]]] = [each for noun in NOUNS for each in noun.ROUTES]
 
 
 def pattern(template: str) -> str:
