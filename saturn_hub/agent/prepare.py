@@ -17,7 +17,7 @@ Report = Callable[[dict], None]
 
 def write_whole(file: Path, text: str) -> None:
     """Write, fsync, rename: the file is there whole or not at all."""
-    part = file.with_name(file.name + ".part")
+    part = file.with_name(f"{file.name}.{os.getpid()}.part")
     with open(part, "w") as handle:
         handle.write(text)
         handle.flush()

@@ -52,6 +52,16 @@ async def until(backend: LocalBackend, name: str, phase: Phase = Phase.ENDED) ->
     raise AssertionError(f"{name} is still {status}")
 
 
+async def listening(backend: LocalBackend, name: str) -> tuple[str, int]:
+    """Where a unit listens, once it does."""
+    end = time.monotonic() + SECONDS
+    while time.monotonic() < end:
+        if (address := await backend.address(name)) is not None:
+            return address
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"{name} does not listen")
+
+
 async def run(backend: LocalBackend, name: str, command: str, **more) -> tuple[Status, str]:
     await backend.start(name, work(command, **more))
     status = await until(backend, name)
@@ -197,8 +207,7 @@ async def test_people_cannot_reach_each_others_work(backend):
     )
     await backend.start("ada", listener)
     await until(backend, "ada", Phase.RUNNING)
-    address = await backend.address("ada")
-    assert address is not None
+    address = await listening(backend, "ada")
     pid = json.loads((backend.work / "ada" / "process.json").read_text())["pid"]
     for name in ("service", "hub", "passwords"):
         (backend.home / name).mkdir(mode=0o700)
