@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Collection
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from saturn_hub.backends.local.ports import free_port, listens
 from saturn_hub.backends.local.process import send, tagged
 from saturn_hub.backends.local.reading import end_of, process_of, read_json, status_of
 from saturn_hub.backends.local.settings import AGENT, settings_of
+from saturn_hub.backends.local.software import why_no_image
 from saturn_hub.backends.local.watching import changes
 from saturn_hub.errors import BackendUnavailable, ImageUnavailable, OutOfCapacity
 from saturn_hub.model.workload import Workload
@@ -42,8 +44,10 @@ class LocalBackend:
     def __init__(self, home: Path, images: Path, *, cgroups: bool = True) -> None:
         self.home, self.images, self.cgroups = home.resolve(), images.resolve(), cgroups
         self.work = self.home / "work"
-        self.work.mkdir(parents=True, exist_ok=True)
-        (self.home / "environments").mkdir(exist_ok=True, mode=0o711)
+        for folder in (self.work, self.home / "environments"):
+            folder.mkdir(parents=True, exist_ok=True)
+            # Passed through by whoever knows a name in it, and listed by nobody.
+            folder.chmod(0o711)
         self.live = Live(self.home)
 
     async def start(self, name: str, workload: Workload) -> None:
@@ -56,9 +60,8 @@ class LocalBackend:
 
     def _reserve(self, name: str, workload: Workload) -> None:
         """Under the lock of all who start units: see that there is room, write down what is taken, and make the unit."""
-        prefix = self.images / workload.software.name
-        if not (prefix / "bin" / "python").exists():
-            raise ImageUnavailable(f"The image '{workload.software.name}' is not installed here yet. Its card says how.", path="image")
+        if reason := why_no_image(self.images, workload.software.name, datetime.now(UTC)):
+            raise ImageUnavailable(f"The image '{workload.software.name}': {reason}", path="image")
         with self.live.locked():
             if (self.work / name / "workload.json").exists():
                 return

@@ -24,6 +24,7 @@ def uid_of(home: Path, owner: Owner) -> int | None:
         if str(owner) not in uids:
             uids[str(owner)] = max(uids.values(), default=BUILDER_UID) + 1
             part = file.with_suffix(".part")
+            part.touch(mode=0o600)
             part.write_text(json.dumps(uids))
             part.replace(file)
         return uids[str(owner)]
