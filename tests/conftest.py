@@ -9,9 +9,11 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -76,6 +78,23 @@ def _wait_until_ready(process: subprocess.Popen[str], log: Path) -> None:
     timer.cancel()
     kept = "".join(each.read_text()[-3000:] for each in sorted((log.parent / "logs").glob("*.log")))
     pytest.fail(f"The hub did not start:\n{log.read_text()[-4000:]}\n{kept}")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What shares the one hub runs on one worker, one test after the other; everything else is spread."""
+    for item in items:
+        if "hub" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("hub"))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """What ran, and what did not with its reason."""
+    ran = sum(len(terminalreporter.getreports(each)) for each in ("passed", "failed", "xfailed"))
+    reasons = Counter(each.longrepr[2].removeprefix("Skipped: ") for each in terminalreporter.getreports("skipped") if isinstance(each.longrepr, tuple))
+    terminalreporter.section("what ran")
+    terminalreporter.write_line(f"{ran} tests ran, {sum(reasons.values())} did not.")
+    for reason, count in sorted(reasons.items()):
+        terminalreporter.write_line(f"{count} did not run: {reason}")
 
 
 UNAVAILABLE = ROOT / "tests" / "unavailable.txt"

@@ -62,6 +62,8 @@ class Launch:
     def run(self) -> int:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._ask)
+        if os.geteuid() == 0 and not shutil.which("nft"):
+            install.one(self.images, "nftables", print)
         programs = proxy_folder(self.images)
         if self.asked:
             return 0

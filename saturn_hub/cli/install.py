@@ -135,6 +135,7 @@ PARTS = {
     "local": Part("JupyterLab and Python", _local_is_there, _local),
     "r": Part("R", lambda _images: has_debian(WORK.split()), lambda run: None, WORK.split()),
     "vscode": Part("VS Code", _vscode_is_there, _vscode, EDITORS.split()),
+    "nftables": Part("nftables, which closes apps' ports to other people", lambda _images: has_debian(["nftables"]), lambda run: None, ["nftables"]),
     "test": Part("the tests' browser", lambda _images: has_debian(["chromium", "chromium-driver"]), lambda run: None, ["chromium", "chromium-driver"]),
 }
 DEFAULT = ("local", "r", "vscode")

@@ -15,6 +15,7 @@ from saturn_hub.backends.base import Phase, Status
 from saturn_hub.backends.local import LocalBackend
 from saturn_hub.errors import BackendError
 from saturn_hub.hub import client
+from saturn_hub.hub.adopted import Adopted
 from saturn_hub.hub.mixin import SaturnMixin
 from saturn_hub.model.workload import Workload
 
@@ -50,6 +51,7 @@ class SaturnLocalSpawner(SaturnMixin, Spawner):  # type: ignore[misc]
         super().__init__(**options)
         self.backend = local_backend()
         self._told_end = False
+        self.adopted: Adopted | None = None
         if not self.options_form:
             self.options_form = self._form
         self.options_from_form = self._from_form
@@ -59,6 +61,19 @@ class SaturnLocalSpawner(SaturnMixin, Spawner):  # type: ignore[misc]
         self.apply_user_options = lambda _spawner, _options: None
         # The hub's own PATH and virtual environment are not the workspace's.
         self.env_keep = []
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """What was kept of the server. A pid is of JupyterHub's own local spawner, from before this hub had Saturn Hub."""
+        super().load_state(state)
+        if pid := state.get("pid"):
+            self.adopted = Adopted(int(pid), self.user.name, self.name)
+
+    def get_state(self) -> dict[str, Any]:
+        return {**super().get_state(), **({"pid": self.adopted.pid} if self.adopted else {})}
+
+    def clear_state(self) -> None:
+        super().clear_state()
+        self.adopted = None
 
     async def start(self) -> tuple[str, int]:
         """Ask what to run, run it, and wait until its preparation is over. Gives where it listens."""
@@ -104,6 +119,8 @@ class SaturnLocalSpawner(SaturnMixin, Spawner):  # type: ignore[misc]
 
     async def poll(self) -> int | None:
         """None while it runs, else its exit code. Asks the machine alone, so it works with the service down."""
+        if self.adopted:
+            return None if self.adopted.alive else 0
         status = await self._status()
         if status.phase in (Phase.STARTING, Phase.RUNNING):
             return None
@@ -114,6 +131,9 @@ class SaturnLocalSpawner(SaturnMixin, Spawner):  # type: ignore[misc]
 
     async def stop(self, now: bool = False) -> None:
         """End it. The ended unit is kept until the next start, for the service reads what became of it."""
+        if self.adopted:
+            await self.adopted.stop()
+            return
         self._told_end = True
         await self._tell("stopping")
         await self.backend.stop(self.unit, grace_seconds=1 if now else 10)

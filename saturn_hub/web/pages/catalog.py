@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from saturn_hub.backends.local import software
 from saturn_hub.model.access import Person
 from saturn_hub.model.catalog import Catalog, may_use
 from saturn_hub.model.resolve import Machine, why_not_size
 
-INSTALL = "make install"
-
 
 def catalog_view(catalog: Catalog, person: Person, machine: Machine, images: Path) -> dict[str, Any]:
     """Sizes, images and tools with a `reason` where `person` cannot have them here."""
+    now = datetime.now(UTC)
     sizes = [
         {
             "name": s.name,
@@ -29,12 +30,11 @@ def catalog_view(catalog: Catalog, person: Person, machine: Machine, images: Pat
     offered = []
     for image in catalog.images:
         reason = "" if may_use(image.groups, tuple(person.teams), person.admin) else f"For {', '.join(image.groups)}."
-        if not (images / image.name / "bin" / "python").exists():
-            reason = reason or f"Not installed here yet: {INSTALL}"
+        reason = reason or software.why_no_image(images, image.name, now)
         offered.append(
             {"name": image.name, "description": image.description, "tools": image.tools, "contains": contents(images / image.name), "reason": reason}
         )
-    tools = [{"name": t.name, "title": t.title, "description": t.description, "reason": missing(t.name, images)} for t in catalog.tools]
+    tools = [{"name": t.name, "title": t.title, "description": t.description, "reason": missing(t.name, images, now)} for t in catalog.tools]
     return {"sizes": sizes, "images": offered, "tools": tools, "currency": catalog.currency}
 
 
@@ -48,13 +48,14 @@ def contents(prefix: Path) -> list[str]:
         for folder, title in (("jupyterlab", "JupyterLab"), ("pandas", "pandas"), ("streamlit", "Streamlit"), ("fastapi", "FastAPI"))
         if (site / folder).is_dir()
     ]
-    return found + (["R"] if shutil.which("R") else [])
+    without = software.why_missing(prefix.parent, "r", datetime.now(UTC))
+    return found + ([f"R: {without}"] if without else ["R"] if shutil.which("R") else [])
 
 
-def missing(tool: str, images: Path) -> str:
+def missing(tool: str, images: Path, now: datetime) -> str:
     """Why a tool is not to be had on this machine, empty where it is."""
-    if tool == "vscode" and not (images / "code-server" / "node_modules" / "code-server").is_dir():
-        return f"Not installed here yet: {INSTALL}"
+    if tool == "vscode":
+        return software.why_no_vscode(images, now)
     if tool == "rstudio" and not shutil.which("rserver"):
         return "RStudio Server (rserver) is not installed on this machine."
     return ""
