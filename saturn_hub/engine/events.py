@@ -15,7 +15,7 @@ async def follow(context: Context, person: Person, after: int | None = None) -> 
     last = after
     while True:
         change = context.database.changes.next()
-        async with context.database.begin() as connection:
+        async with context.database.read() as connection:
             owners = None if person.admin else await owners_of(connection, person)
             if last is None:
                 last = await journal.newest_event(connection)

@@ -88,12 +88,32 @@ async def show(context: Context, person: Person, key: Key) -> JSON:
         return (await describe(context, connection, [{**row, "recipe": revision["recipe"]}]))[0]
 
 
-async def listing(context: Context, person: Person, kind: Kind | None = None, *, everyone: bool = False, after: str = "", limit: int = 100) -> JSON:
-    """What `person` and their teams have; with `everyone`, what all have (for admins)."""
+async def listing(
+    context: Context,
+    person: Person,
+    kind: Kind | None = None,
+    *,
+    everyone: bool = False,
+    after: str = "",
+    limit: int = 100,
+    state: str = "",
+    search: str = "",
+) -> JSON:
+    """What `person` and their teams have; with `everyone`, what all have (for admins). In `state` alone, or with `search` in the name."""
+    items: list[JSON] = []
     async with context.database.read() as connection:
         owners = None if everyone and person.admin else await owners_of(connection, person)
-        rows = await resources.listing(connection, kind, owners, after, limit)
-        return {"items": await describe(context, connection, rows), "next": rows[-1]["id"] if len(rows) == limit else None}
+        # A state is that of the newest run, session or version: it is looked at page by page until enough is found.
+        while True:
+            rows = await resources.listing(connection, kind, owners, after, limit, search)
+            for row, item in zip(rows, await describe(context, connection, rows), strict=True):
+                after = row["id"]
+                if not state or item["state"] == state:
+                    items.append(item)
+                    if len(items) == limit:
+                        return {"items": items, "next": after}
+            if len(rows) < limit:
+                return {"items": items, "next": None}
 
 
 async def revisions(context: Context, person: Person, key: Key) -> JSON:

@@ -34,8 +34,10 @@ async def shared_apps(connection: AsyncConnection, limit: int = 500) -> list[Row
     return list((await connection.execute(query)).mappings())
 
 
-async def listing(connection: AsyncConnection, kind: str | None, owners: Collection[tuple[str, str]] | None, after: str, limit: int) -> list[Row]:
-    """Living resources, newest first, of `owners` (None: of everyone), with their current recipe as `recipe`."""
+async def listing(
+    connection: AsyncConnection, kind: str | None, owners: Collection[tuple[str, str]] | None, after: str, limit: int, search: str = ""
+) -> list[Row]:
+    """Living resources, newest first, of `owners` (None: of everyone), with their current recipe as `recipe`; with `search` in the name."""
     joined = select(resources, revisions.c.recipe).join(revisions, (revisions.c.resource_id == resources.c.id) & (revisions.c.number == resources.c.revision))
     query = joined.where(resources.c.deleted == "").order_by(resources.c.id.desc()).limit(limit)
     if kind:
@@ -44,6 +46,8 @@ async def listing(connection: AsyncConnection, kind: str | None, owners: Collect
         query = query.where(tuple_(resources.c.owner_kind, resources.c.owner_id).in_(list(owners)))
     if after:
         query = query.where(resources.c.id < after)
+    if search:
+        query = query.where(resources.c.name.contains(search, autoescape=True))
     return list((await connection.execute(query)).mappings())
 
 

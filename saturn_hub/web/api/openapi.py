@@ -102,7 +102,7 @@ def _responses(asked: Needs, references: dict[type[BaseModel], Any]) -> dict[str
         done["content"] = _json(references[asked.reply])
     found = {str(asked.status): done, "default": {"description": "An error.", "content": _json(references[replies.Error])}}
     if issubclass(asked.query, DryRun):
-        checked = {"type": "object", "properties": {"valid": {"const": True}}, "required": ["valid"]}
+        checked = {"type": "object", "properties": {"valid": {"const": True}, "recipe": {"type": "object"}}, "required": ["valid", "recipe"]}
         # Where a real write answers 200 too, the two replies share it.
         both = {"anyOf": [references[asked.reply], checked]} if asked.status == 200 and isinstance(asked.reply, type) else checked
         found["200"] = {"description": "Done, or checked alone with `dry_run=1`.", "content": _json(both)}

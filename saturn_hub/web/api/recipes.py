@@ -12,6 +12,7 @@ from saturn_hub.engine.context import Key
 from saturn_hub.errors import Forbidden, InvalidInput, NotFound
 from saturn_hub.model.access import Permission, permissions
 from saturn_hub.model.recipe import Recipe as RecipeModel
+from saturn_hub.model.recipe import read
 from saturn_hub.model.workload import Kind
 from saturn_hub.web.api import paths, replies
 from saturn_hub.web.api.base import Api, DryRun, Page, needs
@@ -41,7 +42,7 @@ class Recipes(Api):
 
     @needs(Permission.EDIT, query=DryRun, body=RecipeModel, reply=replies.Resource, status=201)
     async def post(self) -> None:
-        """Make a resource. With `dry_run=1` say every problem, or `{"valid": true}` with 200, and write nothing."""
+        """Make a resource. With `dry_run=1` say every problem, or 200 with the recipe as it is read, and write nothing."""
         person = await self.person()
         if self.query.dry_run:
             self.reply(await _check(self, self.sent, create=True))
@@ -107,10 +108,10 @@ class TakeEnvironment(Api):
         self.reply(await environments.take(self.context, await self.person(), paths.key(kind, owner, name)), 201)
 
 
-async def _check(handler: Api, document: Mapping[str, Any], *, create: bool) -> dict[str, bool]:
+async def _check(handler: Api, document: Mapping[str, Any], *, create: bool) -> dict[str, Any]:
     if problems := await recipes.check(handler.context, await handler.person(), document, create=create):
         raise InvalidInput.of(problems)
-    return {"valid": True}
+    return {"valid": True, "recipe": read(document).document()}
 
 
 def _named(document: Mapping[str, Any], key: Key) -> dict[str, str]:
