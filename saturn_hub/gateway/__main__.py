@@ -17,6 +17,7 @@ from aiohttp import web
 
 from saturn_hub.gateway.decisions import Decisions
 from saturn_hub.gateway.proxy import AppConnections, Gateway
+from saturn_hub.gateway.server import HEAD_SECONDS, Server
 from saturn_hub.gateway.signin import SignIn
 
 
@@ -30,6 +31,7 @@ class Settings:
     hub_url: str
     domain: str = "apps.localhost"
     address: str = "127.0.0.1"
+    head_seconds: float = HEAD_SECONDS
 
     @classmethod
     def from_environment(cls) -> Settings:
@@ -47,9 +49,7 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
         decisions = Decisions(settings.service_url, settings.token, session)
         apps = AppConnections()
         gateway = Gateway(settings.domain, decisions, SignIn(decisions, settings.hub_url), apps)
-        # A visitor who goes away ends the request to the app too.
-        server = web.Server(gateway.handle, handler_cancellation=True, access_log=None, max_line_size=65_536, max_field_size=65_536)
-        runner = web.ServerRunner(server, shutdown_timeout=1)
+        runner = web.ServerRunner(Server(gateway.handle, settings.head_seconds), shutdown_timeout=1)
         await runner.setup()
         site = web.TCPSite(runner, settings.address, settings.port, backlog=1024)
         await site.start()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
+from yarl import URL
 
 from saturn_hub.errors import Forbidden, Unavailable
 
@@ -34,6 +35,12 @@ class Decision:
     person: str | None = None
     strip_authorization: bool = False
     cache_seconds: float = 10
+
+    def url(self, path: str) -> URL:
+        """A path of the app, as it was sent, where the app listens."""
+        assert self.address
+        host, port = self.address
+        return URL(f"http://{f'[{host}]' if ':' in host else host}:{port}{path}", encoded=True)
 
     @classmethod
     def from_json(cls, answer: dict[str, Any]) -> Decision:

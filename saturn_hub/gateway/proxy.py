@@ -9,7 +9,6 @@ import time
 import aiohttp
 from aiohttp import hdrs, web
 from multidict import CIMultiDict
-from yarl import URL
 
 from saturn_hub.errors import Unavailable
 from saturn_hub.gateway import pages, policy, sockets
@@ -38,12 +37,12 @@ class AppConnections:
     async def close(self) -> None:
         await asyncio.gather(self.kept.close(), self.once.close())
 
-    async def send(self, request: web.BaseRequest, address: tuple[str, int], headers: CIMultiDict[str]) -> aiohttp.ClientResponse:
+    async def send(self, request: web.BaseRequest, decision: Decision, headers: CIMultiDict[str]) -> aiohttp.ClientResponse:
         """Pass the request on. The answer's head is there on return, its body follows."""
         session = self.kept if request.method in REPEATABLE and not request.body_exists else self.once
         return await session.request(
             request.method,
-            URL(f"http://{address[0]}:{address[1]}{request.rel_url.raw_path_qs}", encoded=True),
+            decision.url(request.rel_url.raw_path_qs),
             headers=headers,
             data=request.content if request.body_exists else None,
             allow_redirects=False,
@@ -84,17 +83,16 @@ class Gateway:
         return await self._carry(request, visit, decision)
 
     async def _carry(self, request: web.BaseRequest, visit: Visit, decision: Decision) -> web.StreamResponse:
-        assert decision.address
         try:
             try:
-                answer = await self.apps.send(request, decision.address, headers_for(request, decision))
+                answer = await self.apps.send(request, decision, headers_for(request, decision))
             except aiohttp.ClientConnectorError:
                 # Nobody listens there: the app may have moved since we asked. Nothing was sent, so it may be sent again.
                 self.decisions.forget(visit.host, visit.cookie, visit.token)
                 decision = await self.decisions.decide(visit.host, visit.cookie, visit.token)
                 if not decision.allow or decision.address is None:
                     return say(request, explain(decision, request.host))
-                answer = await self.apps.send(request, decision.address, headers_for(request, decision))
+                answer = await self.apps.send(request, decision, headers_for(request, decision))
         except (aiohttp.ClientError, TimeoutError) as error:
             log.warning("%s does not answer: %s", visit.host, error)
             return say(request, pages.silent("It accepted no connection, or closed it without an answer. Its log may say why."))

@@ -7,7 +7,6 @@ from collections.abc import Coroutine
 
 import aiohttp
 from aiohttp import WSMsgType, web
-from yarl import URL
 
 from saturn_hub.errors import Unavailable
 from saturn_hub.gateway import pages, policy
@@ -29,9 +28,8 @@ async def carry(request: web.BaseRequest, visit: Visit, decision: Decision, deci
     """Open the app's end first, so that its refusal is the visitor's answer, then ours; pass on until one side ends."""
     if not policy.same_origin(request.headers.get("Origin"), request.host):
         return say(request, Answer(403, "forbidden", "Refused", "A websocket can be opened from the app's own pages only."))
-    assert decision.address
     offered = [each.strip() for each in request.headers.get("Sec-WebSocket-Protocol", "").split(",") if each.strip()]
-    url = URL(f"http://{decision.address[0]}:{decision.address[1]}{request.rel_url.raw_path_qs}", encoded=True)
+    url = decision.url(request.rel_url.raw_path_qs)
     headers = headers_for(request, decision, websocket=True)
     try:
         inner = await session.ws_connect(url, protocols=offered, headers=headers, autoping=False, max_msg_size=MESSAGE_BYTES, compress=0)

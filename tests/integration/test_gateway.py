@@ -183,7 +183,7 @@ async def make_world() -> AsyncIterator[World]:
     async with AsyncExitStack() as stack:
         service, app = Service(), make_app()
         service.answering.set()
-        site = await listen(stack, app, handler_cancellation=True)
+        site = await listen(stack, app, handler_cancellation=True, max_line_size=65_536, max_field_size=65_536)
         service.address = ["127.0.0.1", port_of(site)]
         door = web.Application()
         door.router.add_post("/services/saturn/internal/gateway/decide", service.decide)
