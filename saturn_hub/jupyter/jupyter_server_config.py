@@ -6,7 +6,24 @@ import os
 import shlex
 import shutil
 
+from jupyter_server.services.contents.filecheckpoints import AsyncFileCheckpoints
+
+
+class Checkpoints(AsyncFileCheckpoints):
+    """Keeps checkpoints of notebooks beside a person's folders, not in them: a repository has nothing that its people did not write."""
+
+    def checkpoint_path(self, checkpoint_id: str, path: str) -> str:
+        folder, name = os.path.split(path.strip("/"))
+        stem, extension = os.path.splitext(name)
+        kept = os.path.join(os.path.expanduser("~/.saturn/checkpoints"), folder)
+        os.makedirs(kept, exist_ok=True)
+        return os.path.join(kept, f"{stem}-{checkpoint_id}{extension}")
+
+
 c = get_config()  # noqa: F821
+c.ContentsManager.checkpoints_class = Checkpoints
+# No login shell: Debian's /etc/profile sets PATH anew, and a terminal would lose the workspace's programs.
+c.ServerApp.terminado_settings = {"shell_command": ["/bin/bash"]}
 servers = {}
 
 if os.environ.get("SATURN_CODE_SERVER"):
