@@ -73,8 +73,6 @@ class Unit:
                     self._poll.unregister(fd)
                     del self._handlers[fd]
             self._enforce()
-        if self.recorder:
-            self.recorder.finish(self.repositories)
         isolate.remove(self.groups)
 
     def _listen(self, fd: int, handler) -> None:
@@ -110,7 +108,16 @@ class Unit:
                 self._reported = True
                 if self.prepared:
                     self.recorder = recorder.Recorder(self.folder, self.workload, self.settings, self.layer)
-                    self._listen(self.recorder.pipe, self.recorder.read)
+                    self._listen(self.recorder.pipe, self._read_record)
+        return True
+
+    def _read_record(self, fd: int) -> bool:
+        """Whether the record is over; then it is written down."""
+        assert self.recorder is not None
+        if not self.recorder.read(fd):
+            return False
+        # Without a record whoever asks for it has one taken, and says so.
+        self.recorder.finish(self.repositories)
         return True
 
     def _end(self, reports: int) -> bool:
