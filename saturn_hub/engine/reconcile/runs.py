@@ -154,7 +154,9 @@ class Runs:
         new, now = _together(states, cancelled=run["cancel"]), self.context.now()
         if new == run["state"]:
             return
-        change(RUN_CHANGES, RunState(run["state"]), new)
+        old = RunState(run["state"])
+        # A step may have started and ended while nobody looked: its run has started then too.
+        change(RUN_CHANGES, RunState.STARTING if old is RunState.QUEUED and new not in RUN_CHANGES[old] else old, new)
         values: dict[str, Any] = {"state": new}
         if new is not RunState.QUEUED:
             values["reason"] = ""
