@@ -1,55 +1,56 @@
-"""Read by each workspace's Jupyter server: the tools that stand beside the notebook, where their programs are there."""
+"""Read by each workspace's Jupyter server: the tools that stand beside the notebook, where their programs are there.
+
+What a tool keeps (settings, extensions, checkpoints) is in `~/.saturn` of the workspace: it survives a restart, is no other workspace's, and is never
+written inside a repository.
+"""
 
 from __future__ import annotations
 
 import os
 import shlex
 import shutil
+from pathlib import Path
 
 from jupyter_server.services.contents.filecheckpoints import AsyncFileCheckpoints
 
+c = get_config()  # noqa: F821
+KEPT = Path.home() / ".saturn"
+CODE = KEPT / "vscode"
+
 
 class Checkpoints(AsyncFileCheckpoints):
-    """Keeps checkpoints of notebooks beside a person's folders, not in them: a repository has nothing that its people did not write."""
+    """Checkpoints of notebooks apart from the notebooks: `.ipynb_checkpoints` in a repository would change its `git status`."""
 
     def checkpoint_path(self, checkpoint_id: str, path: str) -> str:
-        folder, name = os.path.split(path.strip("/"))
-        stem, extension = os.path.splitext(name)
-        kept = os.path.join(os.path.expanduser("~/.saturn/checkpoints"), folder)
-        os.makedirs(kept, exist_ok=True)
-        return os.path.join(kept, f"{stem}-{checkpoint_id}{extension}")
+        file = KEPT / "checkpoints" / path.strip("/")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        return str(file.with_name(f"{file.stem}-{checkpoint_id}{file.suffix}"))
 
 
-c = get_config()  # noqa: F821
 c.ContentsManager.checkpoints_class = Checkpoints
 # No login shell: Debian's /etc/profile sets PATH anew, and a terminal would lose the workspace's programs.
 c.ServerApp.terminado_settings = {"shell_command": ["/bin/bash"]}
-servers = {}
 
 if os.environ.get("SATURN_CODE_SERVER"):
-    servers["vscode"] = {
-        # A unix socket, not a port: only this person's uid can open it, so code-server needs no password of its own.
-        "command": [
-            *shlex.split(os.environ["SATURN_CODE_SERVER"]),
-            "--socket",
-            "{unix_socket}",
-            "--auth",
-            "none",
-            "--disable-telemetry",
-            "--disable-update-check",
-            os.environ.get("JUPYTERHUB_ROOT_DIR", "."),
-        ],
-        "unix_socket": True,
-        "timeout": 60,
-        "new_browser_tab": True,
-        "launcher_entry": {"enabled": True, "title": "VS Code"},
+    # A unix socket, not a port: only this person's uid can open it, so code-server needs no password of its own. Jupyter has checked who comes.
+    options = "--socket {unix_socket} --auth none --disable-telemetry --disable-update-check --disable-getting-started-override --ignore-last-opened"
+    folders = [f"--config={CODE / 'config.yaml'}", f"--user-data-dir={CODE}", f"--extensions-dir={CODE / 'extensions'}"]
+    c.ServerProxy.servers = {
+        "vscode": {
+            "command": [*shlex.split(os.environ["SATURN_CODE_SERVER"]), *options.split(), *folders, os.environ.get("JUPYTERHUB_ROOT_DIR", ".")],
+            "unix_socket": True,
+            "timeout": 60,
+            "new_browser_tab": True,
+            "launcher_entry": {"enabled": True, "title": "VS Code"},
+        }
     }
-rserver = shutil.which("rserver") or shutil.which("/usr/lib/rstudio-server/bin/rserver")
-if rserver:
-    servers["rstudio"] = {
-        "command": [rserver, "--server-daemonize=0", "--auth-none=1", "--www-root-path={base_url}rstudio", "--www-address=127.0.0.1", "--www-port={port}"],
-        "timeout": 60,
-        "new_browser_tab": True,
-        "launcher_entry": {"enabled": True, "title": "RStudio"},
-    }
-c.ServerProxy.servers = servers
+
+try:
+    import jupyter_rsession_proxy
+except ImportError:
+    pass  # an image without RStudio's entry
+else:
+    if not (shutil.which("rserver") or Path("/usr/lib/rstudio-server/bin/rserver").exists()):
+        entry = jupyter_rsession_proxy.setup_rserver
+        # The library announces RStudio wherever it is installed itself. A tile that opens an error is worse than none.
+        jupyter_rsession_proxy.setup_rserver = lambda: entry() | {"launcher_entry": {"enabled": False, "title": "RStudio"}}

@@ -59,13 +59,16 @@ START = f"cat > main.py <<'PROGRAM'{ECHO}PROGRAM\n"
 
 
 @pytest.fixture
-def echo(ada: Any, until: Any) -> str:
+def echo(hub: Any, ada: Any, until: Any) -> str:
     """The host of ada's app `echo`, deployed once and private again at each test."""
     if ada.api("GET", "/recipes/app/ada/echo").status_code == 404:
         ada.make(kind="app", name="echo", start_script=START, command="exec python main.py")
         visitor.deploy(ada, "echo", until)
     share(ada, who="private")
-    return str(ada.api("GET", "/recipes/app/ada/echo").json()["host"])
+    host = str(ada.api("GET", "/recipes/app/ada/echo").json()["host"])
+    # An answer to somebody who is not signed in is remembered for ten seconds, also that of a test before.
+    until(lambda: visitor.get(hub, host).status_code == 401)
+    return host
 
 
 def share(owner: Any, app: str = "echo", **access: Any) -> None:
@@ -125,7 +128,7 @@ def test_an_open_websocket_ends_when_access_is_taken_away(hub, ada, eve, echo):
     share(ada, who="private")
     opcode, data = socket.recv_data()
     assert (opcode, int.from_bytes(data[:2])) == (websocket.ABNF.OPCODE_CLOSE, 1008)
-    socket.close()
+    socket.shutdown()
     assert visitor.get(hub, echo, Cookie="; ".join(f"{key}={value}" for key, value in cookies.items())).status_code == 403
 
 
