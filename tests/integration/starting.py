@@ -46,6 +46,7 @@ class Started:
         ports = {"HUB_PORT": str(self.port), "APPS_PORT": str(self.apps_port)}
         self.environment = {**os.environ, "SATURN_HOME": str(self.home), **ports, **self.variables}
         self.process: subprocess.Popen[str] | None = None
+        self.clients: list[httpx.Client] = []
 
     def start(self, command: list[str] | None = None) -> None:
         """Start it; what it says is in `said`."""
@@ -76,11 +77,16 @@ class Started:
 
     def clean(self) -> None:
         """Leave nothing, whatever the test did."""
+        for each in self.clients:
+            each.close()
         if self.process and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
         if self.home.exists():
             self.stop()
+        for pid in self.processes():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         eventually(lambda: not self.processes(), "everything has ended", 30)
 
     def processes(self, *words: str) -> list[int]:
@@ -91,7 +97,7 @@ class Started:
                 continue
             with suppress(OSError):
                 told = (each / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-                if str(self.home) in told or str(self.home) in (each / "environ").read_bytes().decode(errors="replace"):
+                if str(self.home.parent) in told or str(self.home.parent) in (each / "environ").read_bytes().decode(errors="replace"):
                     alive = (each / "stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
                     if alive and all(word in told for word in words):
                         found.append(int(each.name))
@@ -100,6 +106,7 @@ class Started:
     def browser(self, name: str, password: str, base: str = "") -> httpx.Client:
         """Somebody signed in by the form."""
         client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}{base}", trust_env=False, follow_redirects=True, timeout=30)
+        self.clients.append(client)
         client.get("/hub/login")
         answer = client.post("/hub/login", data={"username": name, "password": password, "_xsrf": client.cookies.get("_xsrf")})
         assert answer.status_code != 403 and "/hub/login" not in str(answer.url), answer.text[-800:]

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from saturn_hub.hub.settings import SaturnHub
+from saturn_hub.model import catalog
 from saturn_hub.model.recipe import Recipe
 from saturn_hub.web.api.routes import ROUTES
 
@@ -40,3 +42,24 @@ def test_every_test_that_the_mission_names_exists():
     named = re.findall(r"`(test_\w+)`", (ROOT / "docs" / "mission.md").read_text())
     assert named
     assert [each for each in named if f"def {each}(" not in tests] == []
+
+
+def test_every_setting_is_in_the_docs_with_its_help():
+    text = (ROOT / "docs" / "settings.md").read_text()
+    for name, trait in SaturnHub.class_traits(config=True).items():
+        assert trait.help and f"| `{name}` |" in text and trait.help in text, name
+        if trait.allow_none:
+            assert "None means" in trait.help, name
+
+
+def test_every_environment_variable_of_the_hub_is_in_the_docs():
+    text = (ROOT / "docs" / "settings.md").read_text()
+    code = "".join(file.read_text() for folder in ("hub", "cli") for file in (ROOT / "saturn_hub" / folder).glob("*.py"))
+    used = set(re.findall(r"\"((?:HUB|APPS)_[A-Z]+|SATURN_(?:HOME|IMAGES))\"", code))
+    assert used and [each for each in sorted(used) if f"`{each}`" not in text] == []
+
+
+def test_every_key_of_the_catalog_is_in_the_docs():
+    text = (ROOT / "docs" / "settings.md").read_text()
+    models = (catalog.Catalog, catalog.Size, catalog.Image, catalog.ImageVersion, catalog.LocalPrefix, catalog.Tool, catalog.Policy)
+    assert [name for model in models for name in model.model_fields if f"`{name}`" not in text] == []

@@ -66,14 +66,16 @@ def elapsed(since: datetime, now: datetime) -> str:
 
 def why_no_image(images: Path, name: str, now: datetime) -> str:
     """Why nothing can start from an image now, empty where it can."""
-    if reason := why_missing(images, name, now):
+    whole = (images / name / "bin" / "python").exists()
+    # One that was whole before goes on to be used while it is brought up to date.
+    if not (whole and (images / name / ".installed.txt").exists()) and (reason := why_missing(images, name, now)):
         return reason
-    return "" if (images / name / "bin" / "python").exists() else f"Not installed here yet. Type: {INSTALL}"
+    return "" if whole else f"Not installed here yet. Type: {INSTALL}"
 
 
 def why_no_vscode(images: Path, now: datetime) -> str:
     """Why there is no VS Code now, empty where there is."""
     entry = images / "code-server" / "node_modules" / "code-server" / "out" / "node" / "entry.js"
-    if reason := why_missing(images, "vscode", now):
+    if not (images / "code-server" / ".installed.txt").exists() and (reason := why_missing(images, "vscode", now)):
         return reason
     return "" if entry.exists() else f"Not installed here yet. Type: {INSTALL}"
