@@ -23,7 +23,7 @@ from saturn_hub.backends.local.process import Process, boot_id, start_time
 from saturn_hub.cli import install
 from saturn_hub.errors import ConfigurationError
 from saturn_hub.hub import client
-from saturn_hub.hub.kept import free_port, unreachable
+from saturn_hub.hub.kept import free_port
 from saturn_hub.processes.bound import bound
 from saturn_hub.processes.logs import keep
 
@@ -169,21 +169,17 @@ def greet(home: Path, told: dict[str, Any]) -> None:
     print(f"Saturn Hub: {told['url']}\nPasswords:  {home / 'passwords'} (one file for each person)", flush=True)
     for name, password in told["passwords"].items():
         print(f"            {name:8} {password}")
-    for sentence in trust(home, Path(told["images"])):
+    for sentence in trust(home, told["closed"]):
         print(sentence)
     print(f"Logs:       {home / 'logs'}\nCtrl-C ends the hub and leaves work running.", flush=True)
 
 
-def trust(home: Path, images: Path) -> list[str]:
-    """What is to be said where people's work is not kept apart from each other's, once for each folder."""
-    said = home / "service" / "trust.said"
+def trust(home: Path, closed: str) -> list[str]:
+    """What is to be said where people's work is not kept apart from each other's. The long sentence comes once for each folder."""
     if os.geteuid() == 0:
-        closed = unreachable(home, images, Path(sys.prefix), Path(sys.base_prefix), ROOT)
-        if closed is None:
-            return []
-        return [
-            f"Other users cannot reach {closed}, so all work runs as root, in one trust domain. `chmod o+x {closed}`, or another place, keeps people apart."
-        ]
+        way = f"`chmod o+x {closed}`, or another place for what is in it, gives each person a uid of their own."
+        return [f"Other users cannot pass {closed}: everyone's work runs as root, in one trust domain. {way}"] if closed else []
+    said = home / "service" / "trust.said"
     if said.exists():
         return ["Not started as root: all work is one trust domain."]
     said.touch()

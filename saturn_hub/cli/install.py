@@ -148,27 +148,36 @@ def one(images: Path, name: str, say: Callable[[str], None]) -> bool:
     with open(images / f".{name}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         run = Run(images, name, part)
-        if part.there(images):
-            run.note("installed")
-            return True
-        started = datetime.now(UTC)
-        run.note("installing")
-        say(f"Installing {part.title}.")
         try:
-            if part.debian:
-                run.debian(part.debian)
-            part.install(run)
-        except NotRoot as line:
-            run.note("missing", str(line))
-            say(f"{part.title}: only root can install it. Type: {line}")
-            return False
-        except (Failed, OSError) as error:
-            run.note("failed", str(error))
-            say(f"{part.title} could not be installed: {error} All of it is in {images / 'logs' / name}.log. Repeat it with: {software.INSTALL}")
-            return False
+            return _install(run, say)
+        finally:
+            run.log.close()
+
+
+def _install(run: Run, say: Callable[[str], None]) -> bool:
+    """The steps of one part, with its state before and after."""
+    part = run.part
+    if part.there(run.images):
         run.note("installed")
-        say(f"{part.title} is installed ({int((datetime.now(UTC) - started).total_seconds())} s).")
         return True
+    started = datetime.now(UTC)
+    run.note("installing")
+    say(f"Installing {part.title}.")
+    try:
+        if part.debian:
+            run.debian(part.debian)
+        part.install(run)
+    except NotRoot as line:
+        run.note("missing", str(line))
+        say(f"{part.title}: only root can install it. Type: {line}")
+        return False
+    except (Failed, OSError) as error:
+        run.note("failed", str(error))
+        say(f"{part.title} could not be installed: {error} All of it is in {run.images / 'logs' / run.name}.log. Repeat it with: {software.INSTALL}")
+        return False
+    run.note("installed")
+    say(f"{part.title} is installed ({int((datetime.now(UTC) - started).total_seconds())} s).")
+    return True
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -14,6 +14,7 @@ from traitlets.config import Config
 from traitlets.config.loader import LazyConfigValue
 
 from saturn_hub.backends.local import accounts
+from saturn_hub.backends.local.owners import mark_of
 from saturn_hub.errors import ConfigurationError, Problem
 from saturn_hub.hub import kept
 from saturn_hub.hub.settings import APPS_PORT_OFFSET, SaturnHub, port_of, read, refusal
@@ -43,7 +44,15 @@ def _configure(c: Config, settings: SaturnHub) -> None:
     home = Path(settings.home)
     catalog = _catalog(settings, home)
     kept.prepare(home)
-    told = {"home": str(home), "images": settings.images, "url": "", "passwords": {}, "logs": [settings.log_bytes, settings.log_files]}
+    closed = _mark_trust(settings, home)
+    told = {
+        "closed": str(closed or ""),
+        "home": str(home),
+        "images": settings.images,
+        "url": "",
+        "passwords": {},
+        "logs": [settings.log_bytes, settings.log_files],
+    }
     if settings.embedded:
         told |= _embedded(c, settings, home)
     public = settings.public_url or _public_url(c)
@@ -53,6 +62,16 @@ def _configure(c: Config, settings: SaturnHub) -> None:
     _spawner(c, settings)
     _service(c, settings, catalog, public)
     tell_launcher({**told, "url": public})
+
+
+def _mark_trust(settings: SaturnHub, home: Path) -> Path | None:
+    """Note whether a uid of their own would keep people from their programs. Gives the folder that others cannot pass."""
+    closed = kept.unreachable(home, Path(settings.images), Path(sys.prefix), Path(sys.base_prefix), Path(__file__).parents[2])
+    if closed:
+        mark_of(home).write_text(f"{closed}\n")
+    else:
+        mark_of(home).unlink(missing_ok=True)
+    return closed
 
 
 def _embedded(c: Config, settings: SaturnHub, home: Path) -> dict[str, Any]:

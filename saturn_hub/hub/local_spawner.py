@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from tornado import web
 
 from saturn_hub.backends.base import Phase, Status
 from saturn_hub.backends.local import LocalBackend
+from saturn_hub.backends.local.owners import one_trust_domain
 from saturn_hub.errors import BackendError
 from saturn_hub.hub import client
 from saturn_hub.hub.adopted import Adopted
@@ -102,7 +104,8 @@ class SaturnLocalSpawner(SaturnMixin, Spawner):  # type: ignore[misc]
         if command := code_server(client.images()):
             variables["SATURN_CODE_SERVER"] = command
         # Without root there is one uid for all, ours; with it each person has their own and no server runs as root.
-        return replace(workload, command=("sh", "-c", COMMAND), environment_variables=variables, listens=True)
+        as_root = " --allow-root" if os.geteuid() == 0 and one_trust_domain(client.home()) else ""
+        return replace(workload, command=("sh", "-c", COMMAND + as_root), environment_variables=variables, listens=True)
 
     async def _prepared(self) -> tuple[str, int]:
         while True:

@@ -15,7 +15,7 @@ FETCHER_UID, BUILDER_UID = 60_999, 61_000
 
 def uid_of(home: Path, owner: Owner) -> int | None:
     """The uid of an owner, given out at the first call; None where we are not root and all share ours."""
-    if os.geteuid() != 0:
+    if one_trust_domain(home):
         return None
     file = home / "uids.json"
     with open(home / "uids.lock", "w") as lock:
@@ -28,6 +28,16 @@ def uid_of(home: Path, owner: Owner) -> int | None:
             part.write_text(json.dumps(uids))
             part.replace(file)
         return uids[str(owner)]
+
+
+def one_trust_domain(home: Path) -> bool:
+    """Whether everyone's work runs as we do: we are not root, or other users cannot pass to where our programs are."""
+    return os.geteuid() != 0 or mark_of(home).exists()
+
+
+def mark_of(home: Path) -> Path:
+    """The file that says so where we are root: it names the folder that others cannot pass."""
+    return home / "one-trust-domain"
 
 
 def own(folder: Path, uid: int | None) -> None:
