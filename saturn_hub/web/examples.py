@@ -59,8 +59,8 @@ async def begin(context: Context, ada: Person) -> None:
 
 
 async def installed(prefix: Path) -> None:
-    """Until the image is whole: `.done` is written last, by whatever installs it."""
-    while not (prefix / ".done").exists():
+    """Until the image is whole: `.installed.txt` is written last, by whatever installs it."""
+    while not (prefix / ".installed.txt").exists():
         await asyncio.sleep(IMAGE_PAUSE_SECONDS)
 
 
