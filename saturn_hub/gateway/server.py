@@ -15,7 +15,7 @@ IDLE_SECONDS = 75.0
 LONGEST_LINE = 65_536
 
 
-class Server(web.Server):  # type: ignore[type-arg]
+class Server(web.Server):
     """Closes connections whose first request does not come: aiohttp's own bound begins after that one."""
 
     def __init__(self, handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]], head_seconds: float = HEAD_SECONDS) -> None:
