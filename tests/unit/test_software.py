@@ -8,10 +8,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from saturn_hub.backends.local import software
+from saturn_hub.backends.local import LocalBackend, software
 from saturn_hub.backends.local.process import Process, boot_id, start_time
 from saturn_hub.backends.local.software import Installation
 from saturn_hub.cli import install
+from saturn_hub.errors import ImageUnavailable
+from saturn_hub.model.workload import Hardware, Kind, Owner, Software, Workload
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -67,3 +69,16 @@ def test_without_root_the_one_line_to_type_is_said(tmp_path, monkeypatch):
     assert install.one(tmp_path, "r", said.append) is False
     assert any("sudo apt-get install -y git r-base-core" in each for each in said)
     assert software.why_missing(tmp_path, "r", NOW).startswith("Not installed here. Type: sudo apt-get install -y git r-base-core")
+
+
+async def test_a_start_meanwhile_is_refused_with_the_sentence_of_the_card(tmp_path):
+    state(tmp_path / "images", "missing", message="sudo apt-get install -y x")
+    software_of_it = Software("local", "1")
+    workload = Workload(
+        name="x", owner=Owner.parse("ada"), hardware=Hardware("small", 1, 2**20, 0, ""), software=software_of_it, folder="runs/1", kind=Kind.JOB
+    )
+    (tmp_path / "home").mkdir()
+    with pytest.raises(ImageUnavailable, match=r"Not installed here\. Type: sudo apt-get install -y x") as refused:
+        await LocalBackend(tmp_path / "home", tmp_path / "images").start("one", workload)
+    assert refused.value.path == "image"
+    assert not (tmp_path / "home" / "work" / "one").exists()
