@@ -20,7 +20,7 @@ import pytest
 from saturn_hub.cli.hub import free_port
 
 ROOT = Path(__file__).parents[1]
-START_SECONDS = 120
+START_SECONDS = 180
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ __all__ = ["free_port", "main"]
 ROOT = Path(__file__).parents[2]
 PROXY = "configurable-http-proxy"
 PROXY_VERSION = "5.3.0"
-START_SECONDS = 60
+START_SECONDS = 150
 END_SECONDS = 15
 
 

@@ -22,6 +22,7 @@ from saturn_hub.model import catalog as catalogs
 from saturn_hub.processes.bound import bound
 
 SERVICE = "saturn"
+SERVICE_SECONDS = 120
 PROXY = "configurable-http-proxy"
 SCOPES = ["list:users", "read:users", "read:groups", "list:groups", "servers", "admin:server_state", "admin:users", "admin:groups", "shares", "read:hub"]
 ACCESS = f"access:services!service={SERVICE}"
@@ -148,6 +149,8 @@ def _service(c: Config, settings: SaturnHub, catalog: str, public: str) -> None:
         # A fixed token, so that it is let in whatever hub started it.
         "api_token": (home / "service" / "service.token").read_text().strip(),
         "oauth_no_confirm": True,
+        # The first start of a busy machine compiles everything; JupyterHub would give up after half a minute.
+        "timeout": SERVICE_SECONDS,
         "environment": {"SATURN_SETTINGS": os.environ["SATURN_SETTINGS"]},
         "cwd": str(Path(__file__).parents[2]),
     }
