@@ -57,6 +57,7 @@ def start() -> tuple[subprocess.Popen[str], str, list[str]]:
     environment = {**os.environ, "HUB_PORT": str(hub_port), "APPS_PORT": str(free_port())}
     process = subprocess.Popen(["make", "hub"], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     timer = threading.Timer(START_SECONDS, process.terminate)
+    timer.daemon = True
     timer.start()
     said: list[str] = []
     for line in process.stdout:
