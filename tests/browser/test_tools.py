@@ -35,7 +35,7 @@ def chrome(hub: Any) -> Iterator[webdriver.Chrome]:
     options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService("/usr/bin/chromedriver"))
     driver.set_window_size(1280, 900)
-    driver.get(f"{hub.url}/hub/login")
+    driver.get(f"{site(hub)}/hub/login")
     driver.find_element(By.NAME, "username").send_keys("ada")
     driver.find_element(By.NAME, "password").send_keys(hub.passwords["ada"])
     driver.find_element(By.CSS_SELECTOR, "form [type=submit]").send_keys(Keys.ENTER)
@@ -43,6 +43,11 @@ def chrome(hub: Any) -> Iterator[webdriver.Chrome]:
     driver.xsrf = driver.find_element(By.TAG_NAME, "body").get_attribute("data-xsrf")  # type: ignore[attr-defined]
     yield driver
     driver.quit()
+
+
+def site(hub: Any) -> str:
+    """The address that the hub prints: apps send a browser there to sign in, and cookies of 127.0.0.1 are not those of localhost."""
+    return f"http://localhost:{urlsplit(hub.url).port}"
 
 
 def wait(driver: webdriver.Chrome, condition: Callable[[], Any], seconds: float = SECONDS) -> Any:
@@ -81,7 +86,7 @@ def desk(chrome: webdriver.Chrome, hub: Any) -> str:
     if ask(chrome, "GET", "/recipes/workspace/ada/tools")["state"] != "running":
         ask(chrome, "POST", "/workspaces/ada/tools/start")
     wait(chrome, lambda: ask(chrome, "GET", "/recipes/workspace/ada/tools")["state"] == "running")
-    return f"{hub.url}/user/ada/tools"
+    return f"{site(hub)}/user/ada/tools"
 
 
 def notebook(cell: str, kernel: str, language: str) -> str:
@@ -110,10 +115,12 @@ def put(driver: webdriver.Chrome, desk: str, name: str, content: str) -> None:
     [("python3", "python", "print(6 * 7, 'in', __import__('sys').platform)", "42 in linux"), ("ir", "R", "cat(6 * 7, 'in', R.version$language)", "42 in R")],
 )
 def test_jupyterlab_runs_a_cell(chrome, desk, kernel, language, cell, said):
-    chrome.get(f"{desk}/lab")
+    chrome.get(f"{desk}/lab?reset")
     wait(chrome, lambda: chrome.find_element(By.CSS_SELECTOR, ".jp-LauncherCard"))
     put(chrome, desk, f"{language}.ipynb", notebook(cell, kernel, language))
     chrome.get(f"{desk}/lab/tree/{language}.ipynb?reset")
+    # The page says "idle" also before its kernel is there, and would ask which one to run the cell in.
+    wait(chrome, lambda: [each for each in json.loads(fetched(chrome, f"{desk}/api/kernels")) if (each["name"], each["execution_state"]) == (kernel, "idle")])
     wait(chrome, lambda: chrome.find_element(By.CSS_SELECTOR, ".jp-Notebook-ExecutionIndicator").get_attribute("data-status") == "idle")
     wait(chrome, lambda: chrome.find_element(By.CSS_SELECTOR, ".jp-Notebook .jp-Cell .cm-content").click() is None)
     webdriver.ActionChains(chrome).key_down(Keys.SHIFT).send_keys(Keys.ENTER).key_up(Keys.SHIFT).perform()
@@ -141,13 +148,16 @@ def echoes(driver: webdriver.Chrome, screen: Any, url: str) -> None:
 
 
 def fetched(driver: webdriver.Chrome, url: str) -> str:
-    return str(driver.execute_async_script("fetch(arguments[0], {cache: 'no-store'}).then(a => a.text()).then(arguments[1])", url))
+    script = """const [url, done] = arguments;
+        const token = document.cookie.split("; ").filter(each => each.startsWith("_xsrf=")).map(each => each.slice(6))[0] || "";
+        fetch(url, {cache: "no-store", headers: {"X-XSRFToken": token}}).then(answer => answer.text()).then(done, error => done(String(error)));"""
+    return str(driver.execute_async_script(script, url))
 
 
 def test_vs_code_opens_the_folder_its_terminal_and_its_extension_host(chrome, desk):
     if not (IMAGES / "code-server" / ".installed.txt").exists():
         pytest.skip("code-server is not installed")
-    chrome.get(f"{desk}/lab")
+    chrome.get(f"{desk}/lab?reset")
     wait(chrome, lambda: chrome.find_element(By.CSS_SELECTOR, ".jp-LauncherCard"))
     put(chrome, desk, "opened.json", '{"a": 1,, }')
     chrome.get(f"{desk}/vscode/")
