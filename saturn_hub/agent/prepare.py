@@ -16,9 +16,9 @@ Report = Callable[[dict], None]
 
 
 def write_whole(file: Path, text: str) -> None:
-    """Write, fsync, rename: the file is there whole or not at all."""
+    """Write, fsync, rename: the file is there whole or not at all, and for its owner alone."""
     part = file.with_name(f"{file.name}.{os.getpid()}.part")
-    with open(part, "w") as handle:
+    with open(os.open(part, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as handle:
         handle.write(text)
         handle.flush()
         os.fsync(handle.fileno())

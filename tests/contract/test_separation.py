@@ -39,9 +39,17 @@ async def ada(backend) -> dict[str, str | int]:
 
 
 async def test_another_persons_files_variables_log_port_and_processes_are_out_of_reach(backend, ada):
+    await backend.environment("ada")
     home, probe = backend.home, f"python -c \"import socket; socket.create_connection(('127.0.0.1', {ada['port']}), 5)\""
     attempts = [f"ls {home}/homes/versions/1", f"cat {home}/homes/versions/1/home/file", f"cat {home}/work/ada/log", f"cat {home}/work/ada/workload.json"]
-    attempts += [f"cat {home}/work/ada/environment.json", f"ls {home}/work/ada/tmp", f"cat {home}/work/ada/tmp/file", "cat /tmp/file", "cat /dev/shm/file"]
+    attempts += [
+        f"cat {home}/work/ada/environment.json",
+        f"cat {home}/work/ada/process.json",
+        f"ls {home}/work/ada/tmp",
+        f"cat {home}/work/ada/tmp/file",
+        "cat /tmp/file",
+        "cat /dev/shm/file",
+    ]
     attempts += [f"{what} /proc/{ada[who]}/{file}" for who in ("launcher", "child") for what, file in (("cat", "environ"), ("cat", "cmdline"), ("ls", "fd"))]
     attempts += [f"ls /proc/{ada['child']}/root/", f"kill -0 {ada['launcher']}", f"kill -0 {ada['child']}", probe]
     # ptrace(2) with PTRACE_ATTACH of another's process

@@ -29,7 +29,7 @@ def attempts(hub, unit: str, owner: str = "ada") -> dict[str, list[str]]:
             f"curl -sf -o /dev/null http://127.0.0.1:{order['port']}{server}/api",
             f"{with_token} {hub.url}{server}/api/contents",
         ],
-        "sockets": [f"find {folder}/tmp /tmp /dev/shm -user {order['uid']} | grep .", f"ls {own}/.local"],
+        "sockets": [f"find {folder}/tmp /tmp /dev/shm -mindepth 1 -user {order['uid']} | grep .", f"ls {own}/.local"],
         "databases": [f"cat {home}/hub/jupyterhub.sqlite", f"ls {home}/hub", f"ls {home}/service", f"cat {home}/service/saturn.sqlite"],
         "secrets": [
             f"cat {home}/{each}" for each in ("service/internal.token", "service/service.token", "hub/cookie_secret", f"passwords/{owner}", "people.json")
@@ -44,7 +44,7 @@ def attempts(hub, unit: str, owner: str = "ada") -> dict[str, list[str]]:
             f"{with_token} {hub.url}/services/saturn/api/v1/recipes/workspace/{owner}/{unit.rpartition('-')[2]}",
         ],
         "shared software": [f"touch {home}/environments/x", f"ls {home}/environments", f"touch {Path(order['image_site'])}/x"],
-        "more rights": ["setsid -w timeout 5 su root -c true", "sudo -n true", "chroot / true", "mount -t tmpfs none /mnt", "nsenter -t 1 -m true", "cat /etc/shadow"],
+        "more rights": ["setsid -w timeout 5 su root -c true", "sudo -n true", "chroot / true", "mount -t tmpfs none /mnt", "cat /etc/shadow"],
     }
 
 

@@ -176,6 +176,7 @@ class LocalBackend:
             isolate.end_members([Path(each) for each in read_json(folder / "process.json")["groups"]])
             send(tagged(str(folder)), signal.SIGKILL)
             part = folder / "status.json.part"
+            part.touch(mode=0o600)
             part.write_text(json.dumps(end))
             part.replace(folder / "status.json")
         self.live.drop(name)
