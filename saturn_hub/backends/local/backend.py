@@ -173,7 +173,11 @@ class LocalBackend:
         folder = self.work / name
         end = end_of(folder)
         if end is not None and not (folder / "status.json").exists():
-            isolate.end_members([Path(each) for each in read_json(folder / "process.json")["groups"]])
+            groups = [Path(each) for each in read_json(folder / "process.json")["groups"]]
+            # The recorder beside it has a group of its own, of the same name and more.
+            for each in (groups, [group.with_name(f"{group.name}-record") for group in groups]):
+                isolate.end_members(each)
+                isolate.remove(each)
             send(tagged(str(folder)), signal.SIGKILL)
             part = folder / "status.json.part"
             part.touch(mode=0o600)
