@@ -132,6 +132,18 @@ class SaturnLocalSpawner(SaturnMixin, Spawner):  # type: ignore[misc]
             await self._tell("failed" if status.code or status.exit_code else "stopped", status.message)
         return status.exit_code or 0
 
+    async def get_url(self) -> str:
+        """Where it listens, as the machine knows it: a hub that was killed while it started the server never heard.
+
+        It may have to come up first, for it waits for the hub as the hub waits for it.
+        """
+        until = asyncio.get_running_loop().time() + self.http_timeout
+        while not self.adopted and await self.poll() is None and asyncio.get_running_loop().time() < until:
+            if address := await self.backend.address(self.unit):
+                return f"http://{address[0]}:{address[1]}{self.server.base_url}"
+            await asyncio.sleep(POLL_SECONDS)
+        return str(await super().get_url())
+
     async def stop(self, now: bool = False) -> None:
         """End it. The ended unit is kept until the next start, for the service reads what became of it."""
         if self.adopted:

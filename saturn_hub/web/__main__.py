@@ -77,6 +77,7 @@ async def worker() -> None:
 
     from saturn_hub.web import examples, loops, mirror
     from saturn_hub.web.app import Settings, make_app, make_context
+    from saturn_hub.web.forgotten import Forgotten
 
     settings = Settings.from_environment()
     lease = loops.take_lease(settings.home)
@@ -86,7 +87,12 @@ async def worker() -> None:
     app = make_app(settings, context)
     server = HTTPServer(app, xheaders=True)
     server.listen(url.port or 80, url.hostname or "127.0.0.1")
-    beside = [asyncio.create_task(examples.make(context, settings.images)), asyncio.create_task(mirror.run(context, app.settings, settings.people_seconds))]
+    work = (
+        examples.make(context, settings.images),
+        mirror.run(context, app.settings, settings.people_seconds),
+        Forgotten(context, app.settings["servers"]).run(),
+    )
+    beside = [asyncio.create_task(each) for each in work]
     try:
         await loops.run(context)
     finally:

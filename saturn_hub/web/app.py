@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from jupyterhub.services.auth import HubOAuth, HubOAuthCallbackHandler
+from jupyterhub.services.auth import HubOAuthCallbackHandler
 from tornado.web import Application, StaticFileHandler
 
 from saturn_hub.backends.local import LocalBackend
@@ -19,6 +19,7 @@ from saturn_hub.store.database import Database
 from saturn_hub.web import internal
 from saturn_hub.web.api import openapi
 from saturn_hub.web.api import routes as api
+from saturn_hub.web.auth import Auth, derived
 from saturn_hub.web.pages import handlers as pages
 from saturn_hub.web.pages.environment import make_environment
 from saturn_hub.web.servers import Servers
@@ -67,7 +68,7 @@ async def make_context(settings: Settings) -> Context:
 
 def make_app(settings: Settings, context: Context) -> Application:
     """The tornado application."""
-    auth = HubOAuth(cache_max_age=settings.identity_seconds)
+    auth = Auth(cache_max_age=settings.identity_seconds, secret=settings.internal_token)
     base = settings.base
     routes = [(base + path, handler) for path, handler in internal.ROUTES]
     routes += [(f"{base}/api/v1{path}", handler) for path, handler in api.ROUTES]
@@ -87,7 +88,7 @@ def make_app(settings: Settings, context: Context) -> Application:
         servers=Servers(auth.api_url, auth.api_token),
         internal_token=settings.internal_token,
         hub_auth=auth,
-        cookie_secret=os.urandom(32),
+        cookie_secret=derived(settings.internal_token, "cookies"),
         xsrf_cookies=True,
         compress_response=True,
         default_handler_class=pages.Missing,

@@ -1,23 +1,15 @@
-"""`service.py HOME [POINT]`: the service's loops on HOME, ended by SIGKILL when they reach POINT; without one they run on.
-
-A point is just before or just after one call, so it lies between a write and its effect. The product has no hooks for this: calls are wrapped here.
-"""
+"""`service.py HOME [POINT]`: the service's loops on HOME, ended by SIGKILL when they reach POINT; without one they run on."""
 
 from __future__ import annotations
 
 import asyncio
-import functools
-import inspect
-import os
-import signal
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
 
+from points import Point, arm  # noqa: E402
 from world import make_context  # noqa: E402
 
 from saturn_hub.backends.local import LocalBackend  # noqa: E402
@@ -27,16 +19,6 @@ from saturn_hub.engine.reconcile.versions import Versions  # noqa: E402
 from saturn_hub.model.states import FINAL_RUN, RunState, VersionState  # noqa: E402
 from saturn_hub.store import resources  # noqa: E402
 from saturn_hub.web import loops  # noqa: E402
-
-
-@dataclass(frozen=True)
-class Point:
-    """Before or after `owner.name` is called with arguments that `fits` takes."""
-
-    owner: Any
-    name: str
-    after: bool
-    fits: Callable[..., bool] = lambda *_words, **_named: True
 
 
 def becomes(*wanted: str) -> Callable[..., bool]:
@@ -82,27 +64,6 @@ VERSION_POINTS = {
     "a version is about to be written as retired": Point(Versions, "_becomes", False, becomes(VersionState.RETIRED)),
 }
 POINTS = RUN_POINTS | CANCEL_POINTS | SCHEDULE_POINTS | VERSION_POINTS
-
-
-def end() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def arm(point: Point) -> None:
-    call = getattr(point.owner, point.name)
-    assert inspect.iscoroutinefunction(call)
-
-    @functools.wraps(call)
-    async def armed(*words: Any, **named: Any) -> Any:
-        fits = point.fits(*words, **named)
-        if fits and not point.after:
-            end()
-        result = await call(*words, **named)
-        if fits:
-            end()
-        return result
-
-    setattr(point.owner, point.name, armed)
 
 
 async def main(home: Path, point: str) -> None:
