@@ -29,6 +29,7 @@ async def test_a_handler_ends_with_its_client():
 
     server = HTTPServer(Application([("/", Waits)]))
     listening = socket.create_server(("127.0.0.1", 0))
+    listening.setblocking(False)
     server.add_socket(listening)
     _, writer = await asyncio.open_connection(*listening.getsockname())
     writer.write(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
