@@ -6,12 +6,15 @@ import configparser
 import re
 from pathlib import Path
 
+import click
 import pytest
 
+from saturn_hub import errors
+from saturn_hub.cli.main import saturn
 from saturn_hub.hub.settings import SaturnHub
 from saturn_hub.model import catalog
 from saturn_hub.model.recipe import Recipe
-from saturn_hub.web.api.routes import ROUTES
+from saturn_hub.web.api.openapi import operations
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,11 +24,40 @@ def test_every_key_of_a_recipe_is_in_the_docs():
     assert [each for each in ((field.alias or name) for name, field in Recipe.model_fields.items()) if f"`{each}`" not in text] == []
 
 
-@pytest.mark.parametrize("path", [path for path, _ in ROUTES if path != "/.*"])
-def test_every_route_is_in_the_docs(path):
-    words = [each for each in re.findall(r"[a-z]+(?:\|[a-z]+)*", re.sub(r"\(\[\^?[^)]*\)|\(\.\+\)|\\d\+", "", path)) if each != "d"]
+OPERATIONS = {f"{method.upper()} {path}": operation.needs for path, method, operation in operations()}
+
+
+@pytest.mark.parametrize("route", OPERATIONS)
+def test_every_route_is_in_the_docs_with_what_it_takes(route):
+    lines = [each for each in (ROOT / "docs" / "api.md").read_text().splitlines() if each.startswith(f"| `{route}` |")]
+    assert len(lines) == 1
+    asked = OPERATIONS[route]
+    taken = [*asked.query.model_fields, *asked.headers, *(asked.body.model_fields if asked.body and asked.body is not Recipe else ())]
+    assert [each for each in taken if f"`{each}`" not in lines[0]] == []
+    assert str(asked.permission).replace("_", " ") in lines[0]
+
+
+def test_every_code_of_an_error_is_in_the_docs():
+    sources = "".join(each.read_text() for part in ("engine", "model", "web") for each in (ROOT / "saturn_hub" / part).rglob("*.py"))
+    codes = {each.code for each in vars(errors).values() if isinstance(each, type) and issubclass(each, errors.SaturnError)} - {"configuration"}
+    codes |= set(re.findall(r'code="([a-z_]+)"', sources)) | set(re.findall(r'Problem\(\s*"([a-z_]+)"', sources))
     text = (ROOT / "docs" / "api.md").read_text()
-    assert [word for each in words for word in each.split("|") if word not in text] == []
+    assert sorted(each for each in codes if f"`{each}`" not in text) == []
+
+
+def commands(group: click.Group, words: str = "saturn") -> list[tuple[str, click.Command]]:
+    found = []
+    for name, each in group.commands.items():
+        found += commands(each, f"{words} {name}") if isinstance(each, click.Group) else [(f"{words} {name}", each)]
+    return found
+
+
+@pytest.mark.parametrize(("words", "command"), commands(saturn))
+def test_every_command_and_option_is_in_the_docs(words, command):
+    lines = [each for each in (ROOT / "docs" / "cli.md").read_text().splitlines() if re.match(rf"\| (`saturn [^|]*, )?`{words}\b[^a-z]", each)]
+    assert len(lines) == 1
+    options = [each for option in command.params if isinstance(option, click.Option) for each in (*option.opts, *option.secondary_opts)]
+    assert [each for each in options if each != "--json" and f"`{each}" not in lines[0]] == []
 
 
 def test_every_dependency_has_its_reason():
