@@ -97,6 +97,8 @@ async def _read(handle: int) -> AsyncIterator[bytes]:
 def _walk(folder: Path) -> Iterator[JSON]:
     """Files from the top down. The walk goes by open folders, never by names that may lead elsewhere by now."""
     checkouts: dict[str, Kept] = {}
+    if not folder.is_dir():
+        return  # the run has no folder before its preparation
     for root, folders, names, handle in os.fwalk(folder, follow_symlinks=False):
         relative = os.path.relpath(root, folder)
         if ".git" in folders:
