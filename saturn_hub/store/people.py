@@ -14,9 +14,7 @@ from saturn_hub.store.database import Row, new_id
 from saturn_hub.store.tables import memberships, people, teams
 
 
-async def mirror(
-    connection: AsyncConnection, name: str, admin: bool, groups: Collection[str], now: datetime | None, *, disabled: bool | None = None
-) -> Person:
+async def mirror(connection: AsyncConnection, name: str, admin: bool, groups: Collection[str], now: datetime | None, *, disabled: bool | None = None) -> Person:
     """Make our rows of one person say what the hub says, and return the person. `now` is None where they were not here themselves."""
     found = (await connection.execute(select(people.c.id, people.c.disabled).where(people.c.name == name))).mappings().first()
     person_id = found["id"] if found else new_id()

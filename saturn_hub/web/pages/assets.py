@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,12 @@ from saturn_hub.web.pages.environment import STATIC
 HUB_STYLE = Path(DATA_FILES_PATH) / "static" / "css"
 
 
+@cache
+def hub_style() -> str:
+    """JupyterHub's style without the icon fonts that it imports: our icons are drawn."""
+    return re.sub(r"@import[^;]+;", "", (HUB_STYLE / "style.min.css").read_text(encoding="utf-8"))
+
+
 class Assets(StaticFileHandler):
     """Our own files, and `hub.css`, which is the installed JupyterHub's style."""
 
@@ -21,9 +29,12 @@ class Assets(StaticFileHandler):
         super().initialize(str(STATIC))
 
     async def get(self, path: str, include_body: bool = True) -> None:
-        if path == "hub.css":
-            self.root, path = str(HUB_STYLE), "style.min.css"
-        await super().get(path, include_body)
+        if path != "hub.css":
+            await super().get(path, include_body)
+            return
+        self.set_header("Content-Type", "text/css; charset=utf-8")
+        self.set_extra_headers(path)
+        self.finish(hub_style())
 
     def set_extra_headers(self, path: str) -> None:
         self.set_header("Cache-Control", "public, max-age=31536000, immutable")
