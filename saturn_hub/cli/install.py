@@ -28,6 +28,8 @@ from saturn_hub.processes.logs import open_log, write_line
 ROOT = Path(__file__).parents[2]
 REQUIREMENTS = ROOT / "images-local.txt"
 CODE_SERVER = "code-server@4.139.1"
+AXE = "axe-core@4.14.1"
+BROWSER = "chromium chromium-driver"
 LOG_BYTES = 2_000_000
 WORK = "git r-base-core r-cran-irkernel r-cran-shiny r-cran-plumber r-cran-rmarkdown pandoc"
 EDITORS = "build-essential python3 libkrb5-dev libsecret-1-dev pkg-config libx11-dev libxkbfile-dev"
@@ -126,6 +128,19 @@ def _vscode_is_there(images: Path) -> bool:
     return done.exists() and done.read_text().strip() == CODE_SERVER
 
 
+def _axe(run: Run) -> None:
+    folder = run.images / "test"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = {"PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}"}
+    run.command("npm", "install", "--no-fund", "--no-audit", "--prefix", ".", AXE, environment=path, folder=folder)
+    (folder / ".installed.txt").write_text(AXE + "\n")
+
+
+def _test_is_there(images: Path) -> bool:
+    done = images / "test" / ".installed.txt"
+    return has_debian(BROWSER.split()) and done.exists() and done.read_text().strip() == AXE
+
+
 def base_python() -> str:
     """The interpreter below our virtual environment: one that other people of the machine reach, where make found one."""
     return str(Path(sys.base_prefix) / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}")
@@ -136,7 +151,7 @@ PARTS = {
     "r": Part("R", lambda _images: has_debian(WORK.split()), lambda run: None, WORK.split()),
     "vscode": Part("VS Code", _vscode_is_there, _vscode, EDITORS.split()),
     "nftables": Part("nftables, which closes apps' ports to other people", lambda _images: has_debian(["nftables"]), lambda run: None, ["nftables"]),
-    "test": Part("the tests' browser", lambda _images: has_debian(["chromium", "chromium-driver"]), lambda run: None, ["chromium", "chromium-driver"]),
+    "test": Part("the tests' browser and its checks", _test_is_there, _axe, BROWSER.split()),
 }
 DEFAULT = ("local", "r", "vscode")
 

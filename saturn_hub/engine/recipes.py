@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from saturn_hub.engine.context import JSON, Context, Key, iso, load, money, owners_of
-from saturn_hub.errors import Conflict, InvalidInput, NotFound, PreconditionFailed, Problem
+from saturn_hub.errors import Conflict, Forbidden, InvalidInput, NotFound, PreconditionFailed, Problem
 from saturn_hub.model import recipe as recipes
-from saturn_hub.model.access import Permission, Person
+from saturn_hub.model.access import Permission, Person, permissions
 from saturn_hub.model.recipe import RESERVED_HOSTS, Recipe, ScheduleEntry
 from saturn_hub.model.resolve import resolve
 from saturn_hub.model.schedule import next_time
@@ -33,6 +33,9 @@ async def save(context: Context, person: Person, document: Mapping[str, Any], *,
     """
     recipe = recipes.read(document)
     owner = recipe.owned_by(person.name)
+    # An admin may start and stop what is another's, so `resolve` lets them; what it is stays its owner's to say.
+    if person.admin and Permission.EDIT not in permissions(person, owner):
+        raise Forbidden(f"What belongs to {owner} is edited by {owner} alone.", path="owner")
     resolve(recipe, person, context.catalog, context.machine)
     recipe = recipe.model_copy(update={"owner": str(owner)})
     now = context.now()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyterhub._data import DATA_FILES_PATH
-from tornado.web import StaticFileHandler
+from tornado.web import RequestHandler, StaticFileHandler
 
 from saturn_hub.web.pages.environment import STATIC
 
@@ -23,19 +23,25 @@ def hub_style() -> str:
 
 
 class Assets(StaticFileHandler):
-    """Our own files, and `hub.css`, which is the installed JupyterHub's style."""
+    """Our own files."""
 
     def initialize(self, **_: Any) -> None:
         super().initialize(str(STATIC))
 
-    async def get(self, path: str, include_body: bool = True) -> None:
-        if path != "hub.css":
-            await super().get(path, include_body)
-            return
+    def set_extra_headers(self, path: str) -> None:
+        keep(self)
+
+
+class HubStyle(RequestHandler):
+    """The installed JupyterHub's style, compressed as everything here is."""
+
+    def get(self) -> None:
         self.set_header("Content-Type", "text/css; charset=utf-8")
-        self.set_extra_headers(path)
+        keep(self)
         self.finish(hub_style())
 
-    def set_extra_headers(self, path: str) -> None:
-        self.set_header("Cache-Control", "public, max-age=31536000, immutable")
-        self.set_header("X-Content-Type-Options", "nosniff")
+
+def keep(handler: RequestHandler) -> None:
+    """The address names the content, so a browser may keep it for good."""
+    handler.set_header("Cache-Control", "public, max-age=31536000, immutable")
+    handler.set_header("X-Content-Type-Options", "nosniff")

@@ -10,7 +10,7 @@ from tornado.web import authenticated
 from saturn_hub.engine import apps
 from saturn_hub.errors import NotFound
 from saturn_hub.web.pages import environments, lists, people, resources, runs
-from saturn_hub.web.pages.assets import Assets
+from saturn_hub.web.pages.assets import Assets, HubStyle
 from saturn_hub.web.pages.page import Page
 
 
@@ -32,6 +32,7 @@ class Missing(Page):
 
 
 ROUTES = [
+    (r"/assets/[0-9a-f]+/hub.css", HubStyle),
     (r"/assets/[0-9a-f]+/(.*)", Assets),
     *lists.ROUTES,
     *environments.ROUTES,
