@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import fcntl
 import json
 import os
 import shutil
@@ -214,18 +215,26 @@ def stop(home: Path) -> int:
 
 
 def proxy_folder(images: Path) -> Path:
-    """The folder with the proxy's program, installed there the first time."""
+    """The folder with the proxy's program. Installed there the first time, aside and by one at a time: it is there whole or not at all."""
     folder = images / "proxy"
     programs = folder / "node_modules" / ".bin"
-    if not (programs / PROXY).exists():
+    images.mkdir(parents=True, exist_ok=True)
+    with open(images / "proxy.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if (programs / PROXY).exists():
+            return programs
         npm = shutil.which("npm", path=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}")
         if npm is None:
             raise ConfigurationError("There is no npm to install the proxy with. `make install` brings one.")
         print("Installing JupyterHub's proxy, once.", flush=True)
-        folder.mkdir(parents=True, exist_ok=True)
-        words = [npm, "install", "--prefix", str(folder), "--no-audit", "--no-fund", "--silent", f"{PROXY}@{PROXY_VERSION}"]
+        part = images / "proxy.part"
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir()
+        words = [npm, "install", "--prefix", str(part), "--no-audit", "--no-fund", "--silent", f"{PROXY}@{PROXY_VERSION}"]
         if subprocess.run(words, check=False, env=with_path(Path(sys.executable).parent)).returncode:
             raise ConfigurationError("JupyterHub's proxy could not be installed; npm's words are above.")
+        shutil.rmtree(folder, ignore_errors=True)
+        part.rename(folder)
     return programs
 
 
