@@ -49,11 +49,13 @@ async def test_work_is_found_again_by_another_process(backend):
 
 
 async def test_stop_ends_the_whole_tree_and_what_began_a_session_of_its_own(backend):
-    await backend.start("a", work("sleep 300 & setsid sleep 301 & (setsid sleep 302 &) ; wait"))
+    # Other tests sleep at the same time: these are told by how long.
+    long = f"9{os.getpid()}"
+    await backend.start("a", work(f"sleep {long}0 & setsid sleep {long}1 & (setsid sleep {long}2 &) ; wait"))
     await until(backend, "a", Phase.RUNNING)
     await backend.stop("a", grace_seconds=2)
     assert (await backend.statuses(["a"]))["a"].phase is Phase.ENDED
-    assert not _processes("sleep 30[012]")
+    assert not _processes(f"sleep {long}[012]")
 
 
 async def test_a_unit_that_is_stopped_while_it_is_prepared_ends_and_says_so(backend):
