@@ -68,7 +68,8 @@ async def make_context(settings: Settings) -> Context:
 
 def make_app(settings: Settings, context: Context) -> Application:
     """The tornado application."""
-    auth = Auth(cache_max_age=settings.identity_seconds, secret=settings.internal_token)
+    # The one instance, which JupyterHub's own handlers find too.
+    auth = Auth.instance(cache_max_age=settings.identity_seconds, secret=settings.internal_token)
     base = settings.base
     routes = [(base + path, handler) for path, handler in internal.ROUTES]
     routes += [(f"{base}/api/v1{path}", handler) for path, handler in api.ROUTES]
@@ -87,7 +88,6 @@ def make_app(settings: Settings, context: Context) -> Application:
         pages=make_environment(),
         servers=Servers(auth.api_url, auth.api_token),
         internal_token=settings.internal_token,
-        hub_auth=auth,
         cookie_secret=derived(settings.internal_token, "cookies"),
         xsrf_cookies=True,
         compress_response=True,
