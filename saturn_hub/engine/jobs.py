@@ -72,18 +72,6 @@ async def make(
     workload = resolve(recipe, person, context.catalog, context.machine, folder=f"runs/{run_id}", revision=revision["number"])
     if again:
         workload = await _pinned(connection, workload, again)
-    steps: list[tuple[str, Step | None]] = [(each.name, each) for each in recipe.steps] or [("main", None)]
-    rows = [
-        {
-            "position": n,
-            "name": name,
-            "needs": step.needs if step else [],
-            "workload": step_workload(workload, step, values).to_json(),
-            "unit": f"run-{run_id}-{n}",
-            "state": RunState.QUEUED,
-        }
-        for n, (name, step) in enumerate(steps)
-    ]
     run = {
         "id": run_id,
         "resource_id": row["id"],
@@ -100,10 +88,26 @@ async def make(
         "workload": workload.to_json(),
         "again_of": again["id"] if again else None,
     }
-    await runs.create(connection, run, rows)
+    await runs.create(connection, run, _steps(recipe, workload, values, run_id))
     await journal.note(connection, now, person.name, "run.start", f"job/{workload.owner}/{row['name']}", run=run_id, trigger=trigger)
     await journal.tell(connection, now, row["id"], "run", run_id, RunState.QUEUED)
     return run_id
+
+
+def _steps(recipe: recipes.Recipe, workload: Workload, values: Mapping[str, str], run_id: str) -> list[dict[str, Any]]:
+    """The rows of a run's steps, all queued; a job without steps has the one called main."""
+    steps: list[tuple[str, Step | None]] = [(each.name, each) for each in recipe.steps] or [("main", None)]
+    return [
+        {
+            "position": n,
+            "name": name,
+            "needs": step.needs if step else [],
+            "workload": step_workload(workload, step, values).to_json(),
+            "unit": f"run-{run_id}-{n}",
+            "state": RunState.QUEUED,
+        }
+        for n, (name, step) in enumerate(steps)
+    ]
 
 
 async def make_scheduled(context: Context, row: Row, position: int, scheduled_for: datetime) -> None:

@@ -64,7 +64,7 @@ async def check(context: Context, person: Person, document: Mapping[str, Any], *
     try:
         recipe = recipes.read(document)
     except InvalidInput as error:
-        return [*error.details]
+        return [*error.details, *(await _name_taken(context, person, document) if create else [])]
     problems: list[Problem] = []
     try:
         resolve(recipe, person, context.catalog, context.machine)
@@ -80,6 +80,23 @@ async def check(context: Context, person: Person, document: Mapping[str, Any], *
             taken = await resources.taken_hosts(connection, recipe.host)
             problems += [Problem("host_taken", f"The host '{recipe.host}' is taken.", "host")] if recipe.host in taken else []
     return problems
+
+
+async def _name_taken(context: Context, person: Person, document: Mapping[str, Any]) -> list[Problem]:
+    """Whether the name of a recipe that cannot be read yet is taken: said at once, not when the rest is right."""
+    kind, name = document.get("kind"), document.get("name")
+    if kind not in list(Kind) or not isinstance(name, str) or not isinstance(document.get("owner", ""), str):
+        return []
+    try:
+        owner = Owner.parse(document.get("owner") or person.name)
+    except ValueError:
+        return []
+    if Permission.EDIT not in permissions(person, owner):
+        return []
+    async with context.database.read() as connection:
+        owner_id = await people.owner_id(connection, owner)
+        found = await resources.find(connection, Kind(kind), owner.kind, owner_id, name) if owner_id else None
+    return [Problem("name_taken", f"{owner} already has a {kind} called '{name}'.", "name")] if found else []
 
 
 async def show(context: Context, person: Person, key: Key) -> JSON:

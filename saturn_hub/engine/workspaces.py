@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from saturn_hub.engine import environments
 from saturn_hub.engine.context import JSON, Context, Key, iso, key_of, load, owners_of
 from saturn_hub.errors import InvalidInput, NotFound
@@ -13,7 +15,7 @@ from saturn_hub.model.access import Permission, Person
 from saturn_hub.model.names import unit_name
 from saturn_hub.model.resolve import resolve
 from saturn_hub.model.states import LIVE_SESSION, SESSION_CHANGES, IllegalTransition, SessionState, change
-from saturn_hub.model.workload import Kind, Owner, OwnerKind
+from saturn_hub.model.workload import Kind, Owner, OwnerKind, Workload
 from saturn_hub.store import journal, lives, people, resources
 from saturn_hub.store.database import Row, new_id
 from saturn_hub.store.tables import sessions
@@ -26,57 +28,55 @@ async def begin(context: Context, user: str, server_name: str, options: Mapping[
     """
     if set(options) - {"revision", "recipe"} or len(options) > 1:
         wrong = sorted(set(options) - {"revision", "recipe"}) or ["recipe"]
-        raise InvalidInput(
-            f"A workspace starts from a revision or a recipe; '{wrong[0]}' cannot be given.", path=f"user_options.{wrong[0]}", code="unknown_key"
-        )
-    name, now = server_name or "default", context.now()
+        sentence = f"A workspace starts from a revision or a recipe; '{wrong[0]}' cannot be given."
+        raise InvalidInput(sentence, path=f"user_options.{wrong[0]}", code="unknown_key")
     async with context.database.begin() as connection:
-        person = await people.by_name(connection, user) or await people.mirror(connection, user, False, (), now)
-        row = await resources.find(connection, Kind.WORKSPACE, OwnerKind.PERSON, person.id, name)
-        current = await resources.revision(connection, row["id"], row["revision"]) if row else None
-        number, document = (current["number"], current["recipe"]) if current else (1, {})
-        if "revision" in options and row:
-            found = await resources.revision(connection, row["id"], int(options["revision"]))
-            if found is None:
-                raise InvalidInput(f"There is no revision {options['revision']}.", path="user_options.revision")
-            number, document = found["number"], found["recipe"]
-        given = {**document, **options.get("recipe", {}), "kind": "workspace", "name": name, "owner": user}
-        recipe = recipes.read(given)
-        row_id = row["id"] if row else new_id()
-        if row is None:
-            values = {"kind": Kind.WORKSPACE, "owner_kind": OwnerKind.PERSON, "owner_id": person.id, "name": name}
-            resolve(recipe, person, context.catalog, context.machine)
-            row_id = await resources.create(connection, now, user, values, recipe.document())
-        elif options.get("recipe") and recipe.document() != document:
-            number += 1
-            await resources.revise(connection, now, user, row_id, number, recipe.document())
-        workload = resolve(recipe, person, context.catalog, context.machine, folder=f"workspaces/{row_id}", revision=number)
-        session_id, unit = new_id(), unit_name(user, server_name)
-        previous = await lives.session_of_unit(connection, unit)
-        if previous and previous["state"] in LIVE_SESSION:
-            await lives.change(
-                connection, sessions, previous["id"], state=SessionState.FAILED, finished_at=now, reason="It was started again before its end was seen."
-            )
-            await journal.close_span(connection, now, previous["id"])
-        session: JSON = {
-            "id": session_id,
-            "resource_id": row_id,
-            "revision": number,
-            "state": SessionState.STARTING,
-            "unit": unit,
-            "workload": workload.to_json(),
-            "created_at": now,
-            "reason": "",
-        }
-        await lives.add(connection, sessions, **session)
-        found_row = await resources.get(connection, row_id)
-        assert found_row is not None
-        await journal.open_span(connection, now, found_row, session_id, workload.hardware.name, str(context.price(workload.hardware.name)))
-        await journal.note(connection, now, user, "workspace.start", f"workspace/{user}/{name}", session=session_id)
-        await journal.tell(connection, now, row_id, "session", session_id, SessionState.STARTING)
+        person = await people.by_name(connection, user) or await people.mirror(connection, user, False, (), context.now())
+        recipe, row, number = await _asked_for(context, connection, person, server_name or "default", options)
+        workload = resolve(recipe, person, context.catalog, context.machine, folder=f"workspaces/{row['id']}", revision=number)
+        session_id = await _write(context, connection, user, row, workload, unit_name(user, server_name))
     tool = context.catalog.tool(recipe.tool)
     assert tool is not None
-    return {"session": session_id, "unit": unit, "workload": workload.to_json(), "tool": tool.name, "default_url": tool.url}
+    return {"session": session_id, "unit": unit_name(user, server_name), "workload": workload.to_json(), "tool": tool.name, "default_url": tool.url}
+
+
+async def _asked_for(context: Context, connection: AsyncConnection, person: Person, name: str, options: Mapping[str, Any]) -> tuple[recipes.Recipe, Row, int]:
+    """The recipe to start from, its resource, and its revision: made, or revised, where the options ask for what is not there yet."""
+    now = context.now()
+    row = await resources.find(connection, Kind.WORKSPACE, OwnerKind.PERSON, person.id, name)
+    wanted = int(options["revision"]) if "revision" in options and row else row["revision"] if row else 0
+    found = await resources.revision(connection, row["id"], wanted) if row else None
+    if row and found is None:
+        raise InvalidInput(f"There is no revision {wanted}.", path="user_options.revision")
+    document = found["recipe"] if found else {}
+    recipe = recipes.read({**document, **options.get("recipe", {}), "kind": "workspace", "name": name, "owner": person.name})
+    number = wanted or 1
+    if row is None:
+        resolve(recipe, person, context.catalog, context.machine)
+        values = {"kind": Kind.WORKSPACE, "owner_kind": OwnerKind.PERSON, "owner_id": person.id, "name": name}
+        made = await resources.get(connection, await resources.create(connection, now, person.name, values, recipe.document()))
+        assert made is not None
+        return recipe, made, number
+    if options.get("recipe") and recipe.document() != document:
+        number = row["revision"] + 1
+        await resources.revise(connection, now, person.name, row["id"], number, recipe.document())
+    return recipe, row, number
+
+
+async def _write(context: Context, connection: AsyncConnection, user: str, row: Row, workload: Workload, unit: str) -> str:
+    """A session that starts, with what it costs from now on; its id. One whose end was never seen ends here."""
+    now, session_id, size = context.now(), new_id(), workload.hardware.name
+    previous = await lives.session_of_unit(connection, unit)
+    if previous and previous["state"] in LIVE_SESSION:
+        reason = "It was started again before its end was seen."
+        await lives.change(connection, sessions, previous["id"], state=SessionState.FAILED, finished_at=now, reason=reason)
+        await journal.close_span(connection, now, previous["id"])
+    values = {"id": session_id, "resource_id": row["id"], "revision": workload.revision, "state": SessionState.STARTING, "unit": unit}
+    await lives.add(connection, sessions, **values, workload=workload.to_json(), created_at=now, reason="")
+    await journal.open_span(connection, now, row, session_id, size, str(context.price(size)))
+    await journal.note(connection, now, user, "workspace.start", f"workspace/{user}/{row['name']}", session=session_id)
+    await journal.tell(connection, now, row["id"], "session", session_id, SessionState.STARTING)
+    return session_id
 
 
 async def tell(context: Context, unit: str, state: str, message: str = "") -> Row | None:
