@@ -1,107 +1,100 @@
-"""A person's way through the product, in Chromium against a running hub."""
+"""Each page alone: its keyboard, its words where something is wrong, and what axe-core says of it."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
-from selenium import webdriver
-from selenium.webdriver.common.by import By
+from browser.conftest import AXE
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.wait import WebDriverWait
 
-FLAGS = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-SECONDS = 60
+PLACES = ["/", "/workspaces", "/jobs", "/apps", "/gallery", "/search?q=churn", "/jobs?state=problem", "/environments/compare"]
+FORMS = ["/new/workspace", "/new/job", "/new/app", "/new/job?as=yaml", "/jobs/ada/churn/edit"]
+THINGS = ["/workspaces/ada/churn", "/jobs/ada/churn", "/apps/ada/dashboard", "/jobs/ada/churn/delete", "/nothing-here", "/admin"]
 
 
-@pytest.fixture
-def browser(hub) -> Iterator[webdriver.Chrome]:
-    """Ada, signed in."""
-    if not Path("/usr/bin/chromium").exists():
-        pytest.skip("chromium is not installed")
-    options = webdriver.ChromeOptions()
-    options.binary_location = "/usr/bin/chromium"
-    for flag in FLAGS:
-        options.add_argument(flag)
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService("/usr/bin/chromedriver"))
-    driver.set_window_size(1280, 900)
-    driver.get(f"{hub.url}/hub/login")
-    driver.find_element(By.NAME, "username").send_keys("ada")
-    driver.find_element(By.NAME, "password").send_keys(hub.passwords["ada"])
-    driver.find_element(By.CSS_SELECTOR, "form [type=submit]").send_keys(Keys.ENTER)
-    wait(driver, lambda: "Hello, ada" in text(driver))
-    yield driver
-    driver.quit()
+def named(path: str) -> str:
+    return path.strip("/").replace("/", "-").replace("?", "-").replace("=", "-") or "home"
 
 
-def wait(driver: webdriver.Chrome, condition) -> None:
-    WebDriverWait(driver, SECONDS, poll_frequency=0.2, ignored_exceptions=(Exception,)).until(lambda _: condition())
+@pytest.mark.parametrize("path", [*PLACES, *FORMS, *THINGS])
+def test_a_page_is_clean_for_axe_and_for_the_console(ada, path):
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed")
+    ada.go(path)
+    ada.picture(named(path))
+    assert ada.violations() == []
+    # Of a refused or missing page the console tells the status itself.
+    assert [each for each in ada.errors() if "the server responded with a status of 40" not in each] == []
 
 
-def text(driver: webdriver.Chrome) -> str:
-    return driver.find_element(By.TAG_NAME, "body").text
+@pytest.mark.parametrize("path", ["/admin", "/people"])
+def test_an_admins_page_is_clean_too(open_browser, path):
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed")
+    admin = open_browser("admin")
+    admin.go(path)
+    admin.picture(named(path) + "-as-admin")
+    assert admin.violations() == []
+    assert admin.errors() == []
 
 
-def picture(driver: webdriver.Chrome, name: str) -> None:
-    """A screenshot at both widths, where SATURN_SCREENSHOTS names a folder."""
-    folder = os.environ.get("SATURN_SCREENSHOTS")
-    for width in (1280, 390) if folder else ():
-        driver.set_window_size(width, 900)
-        driver.save_screenshot(f"{folder}/{name}-{width}.png")
-    driver.set_window_size(1280, 900)
+def test_the_keyboard_reaches_everything(ada):
+    ada.go("/jobs")
+    keys = ActionChains(ada.driver)
+    keys.send_keys(Keys.TAB).perform()
+    assert ada.driver.switch_to.active_element.text == "Skip to the page"
+    ada.driver.switch_to.active_element.send_keys(Keys.ENTER)
+    assert ada.driver.execute_script("return document.activeElement.id") == "main"
+    ActionChains(ada.driver).send_keys("/").perform()
+    assert ada.driver.execute_script("return document.activeElement.id") == "search"
+    ada.driver.switch_to.active_element.send_keys("churn", Keys.ENTER)
+    ada.wait(lambda: "“churn”" in ada.text("h1"))
+    ActionChains(ada.driver).send_keys("g", "h").perform()
+    ada.wait(lambda: "Hello, ada" in ada.text())
+    ada.go("/jobs")
+    ActionChains(ada.driver).send_keys("n").perform()
+    ada.wait(lambda: ada.text("h1") == "New job")
 
 
-def errors(driver: webdriver.Chrome) -> list[str]:
-    """What the browser's console complains of, a refused inline script among it."""
-    return [each["message"] for each in driver.get_log("browser") if each["level"] == "SEVERE"]
+def test_on_a_phone_the_navigation_folds_and_no_page_is_wider_than_the_screen(ada):
+    ada.width(390)
+    for path in [*PLACES, *FORMS, *THINGS]:
+        ada.go(path)
+        assert ada.driver.execute_script("return document.documentElement.scrollWidth") <= 390, path
+    ada.go("/")
+    assert not ada.find("#places").is_displayed()
+    ada.find("#fold").send_keys(Keys.ENTER)
+    assert ada.find("#places").is_displayed()
 
 
-def test_a_person_makes_a_job_and_reads_its_log_live(browser, hub):
-    picture(browser, "home")
-    browser.get(f"{hub.url}/services/saturn/new/job")
-    picture(browser, "new-job")
-    browser.find_element(By.NAME, "name").send_keys("seen")
-    browser.find_element(By.NAME, "command").send_keys("echo the log is here; date > outputs/when.txt")
-    browser.find_element(By.CSS_SELECTOR, "main form .btn-primary").send_keys(Keys.ENTER)
-    wait(browser, lambda: "It has not run yet" in text(browser))
-    browser.find_element(By.CSS_SELECTOR, "main form .btn-primary").send_keys(Keys.ENTER)
-    wait(browser, lambda: "succeeded" in text(browser) and "the log is here" in text(browser) and "outputs/when.txt" in text(browser))
-    picture(browser, "run")
-    assert errors(browser) == []
+def test_a_form_says_what_is_wrong_before_the_click_and_keeps_what_was_typed(ada):
+    ada.go("/new/job")
+    ada.fill("#name", "churn")
+    ada.wait(lambda: "ada already has a job called 'churn'." in ada.text("#name-wrong"))
+    ada.fill("#cron", "0 6 * *")
+    ada.wait(lambda: "five fields" in ada.text("#cron-wrong"))
+    ada.fill("#cron", "0 6 * * 1-5")
+    ada.fill("#timezone", "Europe/Paris")
+    ada.fill("#command", "date")
+    ada.wait(lambda: "At 06:00, Monday through Friday, Europe/Paris." in ada.text("#schedule-words"))
+    assert "an hour while it runs" in ada.text("#costs")
+    ada.press("YAML")
+    ada.wait(lambda: "timezone: Europe/Paris" in ada.find("#yaml").get_attribute("value"))
+    ada.press("Form")
+    ada.wait(lambda: ada.find("#cron").get_attribute("value") == "0 6 * * 1-5")
+    ada.press("Make the job")
+    ada.wait(lambda: "This cannot be saved yet:" in ada.text())
+    assert ada.find("#name").get_attribute("value") == "churn"
 
 
-def test_a_form_says_what_is_wrong_and_keeps_what_was_typed(browser, hub):
-    browser.get(f"{hub.url}/services/saturn/new/workspace")
-    picture(browser, "new-workspace")
-    browser.find_element(By.NAME, "name").send_keys("Not A Name")
-    browser.find_element(By.CSS_SELECTOR, "main form .btn-primary").send_keys(Keys.ENTER)
-    wait(browser, lambda: "cannot be a name" in text(browser))
-    assert browser.find_element(By.NAME, "name").get_attribute("value") == "Not A Name"
-
-
-def test_a_page_that_is_not_there_says_so_in_words(browser, hub):
-    browser.get(f"{hub.url}/services/saturn/jobs/eve/secret")
-    assert "There is no job 'secret' of eve that you may see." in text(browser)
-
-
-def test_jupyterlab_opens_from_a_workspace(browser, hub):
-    browser.get(f"{hub.url}/services/saturn/new/workspace")
-    browser.find_element(By.NAME, "name").send_keys("lab")
-    browser.find_element(By.CSS_SELECTOR, "main form .btn-primary").send_keys(Keys.ENTER)
-    wait(browser, lambda: "Open JupyterLab" in text(browser))
-    picture(browser, "workspace")
-    browser.get(f"{hub.url}/user/ada/lab/lab")
-    wait(browser, lambda: browser.find_element(By.CSS_SELECTOR, ".jp-Launcher, .jp-LauncherCard"))
-    assert "VS Code" in text(browser) or not (Path(os.environ.get("SATURN_IMAGES", ".images")) / "code-server" / "node_modules").is_dir()
-    picture(browser, "jupyterlab")
+def test_the_first_view_of_the_home_page_weighs_at_most_300_kilobytes(ada):
+    ada.driver.execute_cdp_cmd("Network.enable", {})
+    ada.driver.execute_cdp_cmd("Network.clearBrowserCache", {})
+    ada.go("/")
+    ada.wait(lambda: ada.driver.execute_script("return document.readyState") == "complete")
+    sizes = ada.driver.execute_script(
+        "return [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]"
+        ".filter(each => each.initiatorType !== 'eventsource').map(each => [each.name, each.transferSize])"
+    )
+    assert len(sizes) > 5
+    assert sum(size for _, size in sizes) <= 300_000, sizes
