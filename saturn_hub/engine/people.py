@@ -123,6 +123,15 @@ async def mirror(context: Context, found: Iterable[Seen]) -> None:
                 await people.mirror(connection, each.name, each.admin, each.groups, None, disabled=False)
 
 
+async def mirror_accounts(context: Context) -> None:
+    """Whoever has an account here is known before they first come, so that something can be shared with them."""
+    async with context.database.begin() as connection:
+        before = {each.name for each in await people.everyone(connection)}
+        for name, account in _accounts(context).items():
+            if name not in before:
+                await _mirror(context, connection, name, account)
+
+
 async def mark_missing(context: Context, seen: Collection[str]) -> list[str]:
     """Mark those whom neither the hub nor our own accounts know any more. Gives their names."""
     known = _accounts(context)

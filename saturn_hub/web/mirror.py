@@ -25,6 +25,7 @@ async def run(context: Context, settings: dict[str, Any], seconds: float) -> Non
 
 async def once(context: Context, settings: dict[str, Any]) -> None:
     """One pass over everyone. Whoever is with us and no longer with the hub is marked, and keeps what is theirs."""
+    await people.mirror_accounts(context)
     seen: set[str] = set()
     async for page in settings["servers"].users():
         found = [people.Seen(each["name"], bool(each.get("admin")), frozenset(each.get("groups", ()))) for each in page]

@@ -79,11 +79,14 @@ export function log() {
   const box = pre.closest(".log-box");
   const state = box.querySelector(".log-state");
   const write = painter(pre);
-  finder(pre, box.querySelector("input"), state);
+  const words = box.querySelector("input");
+  finder(pre, words, state);
+  // While somebody searches, the line says what was found.
+  const say = (text) => { if (!words.value) state.textContent = text; };
   box.querySelector("[data-end]").addEventListener("click", () => { pre.scrollTop = pre.scrollHeight; pre.focus(); });
   const source = new EventSource(`${pre.dataset.follow}&_xsrf=${encodeURIComponent(document.body.dataset.xsrf)}`);
   let length = 0;
-  source.onopen = () => { state.textContent = "Live"; };
+  source.onopen = () => say("Live");
   source.onmessage = (event) => {
     const atEnd = pre.scrollHeight - pre.scrollTop - pre.clientHeight < 40;
     const text = JSON.parse(event.data);
@@ -95,10 +98,10 @@ export function log() {
     write(text);
     if (atEnd) pre.scrollTop = pre.scrollHeight;
   };
-  source.onerror = () => { state.textContent = "Connecting again …"; };
+  source.onerror = () => say("Connecting again …");
   source.addEventListener("end", () => {
     source.close();
-    state.textContent = length ? "Complete" : "Nothing was written";
+    say(length ? "Complete" : "Nothing was written");
     pre.dispatchEvent(new CustomEvent("logend", { bubbles: true }));
   });
 }
