@@ -19,6 +19,8 @@ def catalog_view(catalog: Catalog, person: Person, machine: Machine, images: Pat
     sizes = [
         {
             "name": s.name,
+            "title": s.title or s.name,
+            "description": s.description,
             "cpu": f"{s.cpu:g}",
             "memory": s.memory,
             "gpu": s.gpu,
@@ -32,7 +34,14 @@ def catalog_view(catalog: Catalog, person: Person, machine: Machine, images: Pat
         reason = "" if may_use(image.groups, tuple(person.teams), person.admin) else f"For {', '.join(image.groups)}."
         reason = reason or software.why_no_image(images, image.name, now)
         offered.append(
-            {"name": image.name, "description": image.description, "tools": image.tools, "contains": contents(images / image.name), "reason": reason}
+            {
+                "name": image.name,
+                "title": image.title or image.name,
+                "description": image.description,
+                "tools": image.tools,
+                "contains": contents(images / image.name),
+                "reason": reason,
+            }
         )
     tools = [{"name": t.name, "title": t.title, "description": t.description, "reason": missing(t.name, images, now)} for t in catalog.tools]
     return {"sizes": sizes, "images": offered, "tools": tools, "currency": catalog.currency}

@@ -36,6 +36,8 @@ export function follow() {
   if (!document.querySelector("[data-live]")) return;
   if (watch) {
     const source = new EventSource(`${base}/api/v1/events?_xsrf=${encodeURIComponent(xsrf)}`);
+    // What happened between the drawing of the page and this connection is on no event that we hear.
+    source.onopen = refresh;
     source.onmessage = (event) => {
       const { resource } = JSON.parse(event.data);
       if (watch === "*" || watch.split(" ").includes(resource)) refresh();
