@@ -38,6 +38,8 @@ export function follow() {
     const source = new EventSource(`${base}/api/v1/events?_xsrf=${encodeURIComponent(xsrf)}`);
     // What happened between the drawing of the page and this connection is on no event that we hear.
     source.onopen = refresh;
+    // What happened between the page and its connection, or while that was lost, is seen by one more look.
+    source.onopen = refresh;
     source.onmessage = (event) => {
       const { resource } = JSON.parse(event.data);
       if (watch === "*" || watch.split(" ").includes(resource)) refresh();
