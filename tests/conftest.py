@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import signal
@@ -17,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from saturn_hub.backends.local import LocalBackend
 from saturn_hub.cli.hub import free_port
 
 ROOT = Path(__file__).parents[1]
@@ -31,6 +33,10 @@ class Hub:
     apps_port: int
     home: Path
     passwords: dict[str, str] = field(repr=False)
+
+
+# The one hub, while it runs.
+running: list[Hub] = []
 
 
 @pytest.fixture(scope="session")
@@ -51,8 +57,11 @@ def hub() -> Iterator[Hub]:
         try:
             _wait_until_ready(process, home / "hub.log")
             passwords = {each.name: each.read_text().strip() for each in (home / "passwords").iterdir()}
-            yield Hub(f"http://127.0.0.1:{port}", apps_port, home, passwords)
+            made = Hub(f"http://127.0.0.1:{port}", apps_port, home, passwords)
+            running.append(made)
+            yield made
         finally:
+            running.clear()
             process.send_signal(signal.SIGTERM)
             try:
                 process.wait(30)
@@ -63,6 +72,32 @@ def hub() -> Iterator[Hub]:
                     process.stdout.close()
                 subprocess.run([*command, "stop"], env=environment, cwd=ROOT, check=True, timeout=60)
     shutil.rmtree(home)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def room() -> Iterator[None]:
+    """What a file's tests left running on the one hub ends with them: the next file's find the machine's memory free."""
+    yield
+    for each in running:
+        _end_apps(each)
+        asyncio.run(_end_work(each.home))
+
+
+def _end_apps(hub: Hub) -> None:
+    """Stop every app but the one that ada has from the start."""
+    from tests.integration.conftest import Session
+
+    admin = Session(hub, "admin")
+    for item in admin.api("GET", "/recipes?kind=app&all=1").json()["items"]:
+        if item["state"] in ("serving", "deploying") and item["name"] != "dashboard":
+            admin.api("POST", f"/apps/{item['owner']}/{item['name']}/stop")
+    admin.client.close()
+
+
+async def _end_work(home: Path) -> None:
+    backend = LocalBackend(home, Path(os.environ.get("SATURN_IMAGES", ROOT / ".images")))
+    left = [name for name in await backend.statuses() if name.startswith(("workspace-", "run-"))]
+    await asyncio.gather(*(backend.stop(name, grace_seconds=2) for name in left))
 
 
 def _wait_until_ready(process: subprocess.Popen[str], log: Path) -> None:

@@ -109,6 +109,8 @@ def test_an_admin_sees_everyones_work_stops_it_and_adds_a_person(open_browser):
     admin.picture("story-7-admin")
     admin.find("[aria-label='Stop dashboard of ada']").send_keys(Keys.ENTER)
     admin.wait(lambda: "stopped" in admin.text("#head"))
+    admin.press("Deploy")
+    admin.wait(lambda: "serving" in admin.text("#head"))
     admin.go("/people")
     admin.fill("#name", "walker")
     admin.find("main form .btn-primary").send_keys(Keys.ENTER)

@@ -121,7 +121,7 @@ async def test_a_record_runs_as_the_person_and_not_outside_their_world(backend):
 async def test_a_closed_port_opens_again_for_its_next_holder(backend, ada):
     await backend.stop("ada", grace_seconds=1)
     await backend.forget("ada")
-    reach = f"for n in $(seq 100); do curl -sf http://127.0.0.1:{ada['port']}/ >/dev/null && exit 0; sleep 0.05; done; exit 1"
+    reach = f"for n in $(seq 600); do curl -sf http://127.0.0.1:{ada['port']}/ >/dev/null && exit 0; sleep 0.05; done; exit 1"
     listen = f"python -m http.server {ada['port']} --bind 127.0.0.1 & {reach}"
     status, _ = await run(backend, "eve", listen, owner="eve", folder="runs/eve")
     assert status.exit_code == 0
